@@ -1,0 +1,183 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>Makes an adapter: walks the host with an empty tree and asks the methods for slots.</summary>
+internal sealed class AdapterCreation
+{
+    private readonly List<MethodClaims> _methods;
+    private readonly Dictionary<object, nn.Module> _made = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, Slot> _shared = [];
+    private readonly HashSet<string> _compiled = [];
+
+    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
+    {
+        Generator = generator ?? NewGenerator();
+        Dropout = new DropoutSource(DrawSeed(Generator));
+        (Device, Dtype) = PlaceOfParameters(host);
+        Paths = HostPaths.Of(host);
+        _methods = values.Select(method => new MethodClaims(method, Paths)).ToList();
+    }
+
+    public Generator Generator { get; }
+
+    public DropoutSource Dropout { get; }
+
+    public Device Device { get; }
+
+    public ScalarType Dtype { get; }
+
+    public HostPaths Paths { get; }
+
+    public List<Action> Completions { get; } = [];
+
+    /// <summary>Fills an empty tree.</summary>
+    public void Fill(AdapterNode root, nn.Module host)
+    {
+        using (no_grad())
+        {
+            FillNode(root, host, "");
+            foreach (var complete in Completions)
+                complete();
+        }
+
+        foreach (var method in _methods)
+            method.CheckAllFound(_compiled);
+        root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), TargetsOf);
+        foreach (var (name, shared) in _shared)
+            root.Put(name, shared);
+    }
+
+    public T Share<T>(string name, Func<T> make) where T : Slot
+    {
+        if (!_shared.TryGetValue(name, out var shared))
+            _shared[name] = shared = make();
+        return (T)shared;
+    }
+
+    private IReadOnlyDictionary<Claim, IReadOnlyList<string>> TargetsOf(AdaptAttribute method) => _methods.First(m => ReferenceEquals(m.Method, method)).FileTargets();
+
+    private void FillNode(AdapterNode node, nn.Module host, string path)
+    {
+        node.Path = path;
+        foreach (var member in node.Members(host))
+        {
+            var place = Join(path, member.Path);
+            var made = member.Kind switch
+            {
+                _ when member.Host is null && member.Kind is not (MemberKind.Residual or MemberKind.Attention) => null,
+                MemberKind.Layer => MakeLayer((nn.Module)member.Host!, host, place),
+                MemberKind.Child => MakeChild((nn.Module)member.Host!, place),
+                MemberKind.Layers => MakeList(member, place, (module, at) => MakeLayer(module, host, at)),
+                MemberKind.Children => MakeList(member, place, MakeChild),
+                MemberKind.Parameter => MakeSlots<ParameterSlot>(SiteKind.Parameter, place, new HostPart(host, (Parameter)member.Host!), host),
+                MemberKind.Residual => MakeSlots<ResidualSlot>(SiteKind.Residual, path, new HostPart(member.Host as nn.Module ?? host), host),
+                MemberKind.Attention => MakeSlots<AttentionSlot>(SiteKind.Attention, path, new HostPart(host), host),
+                _ => null,
+            };
+            if (made is not null)
+                node.Put(member.Name, made);
+        }
+    }
+
+    private AdapterNode? MakeChild(nn.Module module, string path)
+    {
+        if (_made.TryGetValue(module, out var known))
+            return (AdapterNode)known;
+        if (module is not IAdaptable adaptable)
+            return null;
+        var node = adaptable.NewAdapterNode();
+        _made[module] = node;
+        FillNode(node, module, path);
+        return node;
+    }
+
+    private ElementNode? MakeList(Member list, string path, Func<nn.Module, string, nn.Module?> make)
+    {
+        var elements = new ElementNode { Path = path };
+        foreach (var (name, module) in list.Elements())
+            if (make(module, Join(path, name)) is { } made)
+                elements.Put(name, made);
+        return elements;
+    }
+
+    private LayerSlot? MakeLayer(nn.Module module, nn.Module owner, string path)
+    {
+        if (_made.TryGetValue(module, out var known))
+            return (LayerSlot)known;
+        LayerSlot? slot = module switch
+        {
+            IAdaptable => MakeChild(module, path) is { } node && node.Slots().Any() ? new NodeLayer(path, node) : null,
+            Sequential => MakeSequential(module, path),
+            _ => (LayerSlot?)MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner),
+        };
+        if (slot is not null)
+            _made[module] = slot;
+        return slot;
+    }
+
+    private SequentialLayer? MakeSequential(nn.Module sequential, string path)
+    {
+        var slots = new Dictionary<string, LayerSlot>();
+        foreach (var (name, module) in sequential.named_children())
+            if (MakeLayer(module, sequential, Join(path, name)) is { } slot)
+                slots[name] = slot;
+        return slots.Count == 0 ? null : new SequentialLayer(path, slots);
+    }
+
+    /// <summary>Asks every method that claims a site, in the order of the group.</summary>
+    private nn.Module? MakeSlots<T>(SiteKind kind, string path, HostPart host, nn.Module owner) where T : Slot
+    {
+        var linear = host.Module is Linear;
+        var slots = new List<T>();
+        var layerClaimed = kind == SiteKind.Layer && _methods.Any(m => m.Claims.Any(c => c.Claim.Kind == SiteKind.Layer && c.Matches(path, linear)));
+        _compiled.Add(path);
+        foreach (var method in _methods)
+        {
+            foreach (var claim in method.Claims)
+            {
+                var matches = claim.Claim.Kind == kind ? claim.Matches(path, linear)
+                    : kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter && claim.MatchesAnyParameter(path, host.Module);
+                if (kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter)
+                    foreach (var (name, _) in host.Module.named_parameters())
+                        _compiled.Add(Join(path, name));
+                if (!matches)
+                    continue;
+                var site = new Site(this, claim.Claim.Kind, claim.Claim, path, host, owner, layerClaimed);
+                slots.Add(method.Method.CreateSlot(site) as T ?? throw new AdapterException(
+                    $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there."));
+            }
+        }
+
+        return slots switch
+        {
+            [] => null,
+            [var only] => only,
+            _ when slots is List<LayerSlot> layers => new ChainedLayer(path, layers),
+            _ => throw new AdapterException($"{path}: {slots.Count} methods want the same {kind} site. Put them into groups of their own."),
+        };
+    }
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+
+    private static Generator NewGenerator()
+    {
+        using var seed = randint(long.MaxValue, [1], dtype: ScalarType.Int64);
+        return new Generator((ulong)seed.item<long>());
+    }
+
+    private static long DrawSeed(Generator generator)
+    {
+        using var seed = randint(long.MaxValue, [1], dtype: ScalarType.Int64, generator: generator);
+        return seed.item<long>();
+    }
+
+    private static (Device, ScalarType) PlaceOfParameters(nn.Module host)
+    {
+        var first = host.parameters().FirstOrDefault(p => p.is_floating_point());
+        return first is null ? (CPU, ScalarType.Float32)
+            : (first.device, first.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? ScalarType.Float32 : first.dtype);
+    }
+}

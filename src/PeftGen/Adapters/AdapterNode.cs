@@ -1,0 +1,187 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>
+/// What an adapter puts beside one module of the host: slots and further nodes, in the shape of the host's own tree.
+/// The generated <c>Adapter</c> of each compiled class derives from it. A node holds nothing of the host.
+/// </summary>
+public abstract class AdapterNode : nn.Module
+{
+    private readonly Dictionary<string, nn.Module> _members = [];
+
+    /// <summary>Creates an empty node.</summary>
+    protected AdapterNode() : base("adapter") { }
+
+    /// <summary>The path of the module that the node stands beside, from the root; empty at the root.</summary>
+    public string Path { get; internal set; } = "";
+
+    /// <summary>What only the root of an adapter has.</summary>
+    internal AdapterRoot? Root { get; set; }
+
+    /// <summary>An empty node of the same class.</summary>
+    protected internal abstract AdapterNode New();
+
+    /// <summary>The places of the class, paired with what stands there in <paramref name="host"/>.</summary>
+    /// <param name="host">A module of the class that the node was generated for.</param>
+    protected internal abstract IEnumerable<Member> Members(nn.Module host);
+
+    /// <summary>What stands at a place; null where it is empty.</summary>
+    /// <param name="name">The place's name.</param>
+    protected T? At<T>(string name) where T : nn.Module => _members.TryGetValue(name, out var member) ? (T)member : null;
+
+    /// <summary>The nodes or slots beside a list or dictionary.</summary>
+    /// <param name="name">The place's name.</param>
+    protected AdapterList<T> ListAt<T>(string name) where T : nn.Module => new(At<ElementNode>(name));
+
+    /// <summary>Finds the slots beside modules of <paramref name="host"/> that code meets through a loop, an index or a variable.</summary>
+    /// <param name="host">The module that the node stands beside.</param>
+    public NodeLookup In(nn.Module host) => new(this, host);
+
+    internal nn.Module? this[string name] => _members.GetValueOrDefault(name);
+
+    internal IEnumerable<(string name, nn.Module value)> Filled => _members.Select(m => (m.Key, m.Value));
+
+    /// <summary>Puts a slot or node at a place. A slot that another path already registered is only referred to.</summary>
+    internal void Put(string name, nn.Module member)
+    {
+        _members.Add(name, member);
+        register_module(name, member);
+    }
+
+    /// <summary>All slots below, each once, in the order of the tree.</summary>
+    public IEnumerable<Slot> Slots() => AllSlots().Distinct();
+
+    private IEnumerable<Slot> AllSlots()
+    {
+        foreach (var member in _members.Values)
+            foreach (var slot in member switch
+            {
+                AdapterNode node => node.AllSlots(),
+                ISlotGroup group => group.AllSlots(),
+                Slot single => [single],
+                _ => [],
+            })
+                yield return slot;
+    }
+
+    /// <summary>All slots below, each with the part of the host that it stands beside.</summary>
+    /// <param name="host">The module that this node stands beside.</param>
+    internal IEnumerable<(Slot slot, HostPart part)> Pairs(nn.Module host)
+    {
+        foreach (var member in Members(host))
+        {
+            if (this[member.Name] is not { } value)
+                continue;
+            var pairs = (member.Kind, value) switch
+            {
+                (MemberKind.Layers or MemberKind.Children, ElementNode list) =>
+                    member.Elements().Where(e => list[e.name] is not null).SelectMany(e => PairsOf(list[e.name]!, new HostPart(e.module))),
+                (MemberKind.Parameter, _) => PairsOf(value, new HostPart(host, (Parameter)member.Host!)),
+                _ => PairsOf(value, new HostPart(member.Host as nn.Module ?? host)),
+            };
+            foreach (var pair in pairs)
+                yield return pair;
+        }
+    }
+
+    internal static IEnumerable<(Slot slot, HostPart part)> PairsOf(nn.Module value, HostPart part) => value switch
+    {
+        AdapterNode node => node.Pairs(part.Module),
+        ISlotGroup group => group.Pairs(part),
+        Slot slot => [(slot, part)],
+        _ => [],
+    };
+
+    /// <summary>Nothing is found by reflection: what a node registers, it registers itself.</summary>
+    protected sealed override void RegisterComponents() { }
+
+    /// <inheritdoc/>
+    protected sealed override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        foreach (var (_, child) in named_children())
+        {
+            if (device is null)
+                child.to(dtype!.Value, non_blocking: non_blocking);
+            else if (dtype is null)
+                child.to(device, non_blocking: non_blocking);
+            else
+                child.to(device, dtype.Value, non_blocking);
+        }
+    }
+}
+
+/// <summary>A part of the host that a slot stands beside.</summary>
+/// <param name="Module">The layer, or the module that owns the parameter.</param>
+/// <param name="Parameter">The parameter; null where the slot stands beside a module.</param>
+public readonly record struct HostPart(nn.Module Module, Parameter? Parameter = null);
+
+/// <summary>The node beside a list or dictionary: slots or nodes by index or key.</summary>
+internal sealed class ElementNode : AdapterNode
+{
+    protected internal override AdapterNode New() => new ElementNode();
+
+    protected internal override IEnumerable<Member> Members(nn.Module host) => [];
+}
+
+/// <summary>The nodes or slots beside a list or dictionary of the host.</summary>
+/// <typeparam name="T">The class of the nodes, or <see cref="LayerSlot"/>.</typeparam>
+public readonly struct AdapterList<T> where T : nn.Module
+{
+    private readonly AdapterNode? _elements;
+
+    internal AdapterList(AdapterNode? elements) => _elements = elements;
+
+    /// <summary>What stands beside the element with an index; null where nothing does.</summary>
+    /// <param name="index">The index in the host's list.</param>
+    public T? this[int index] => this[index.ToString(System.Globalization.CultureInfo.InvariantCulture)];
+
+    /// <summary>What stands beside the element with a key; null where nothing does.</summary>
+    /// <param name="key">The key in the host's dictionary.</param>
+    public T? this[string key] => (T?)_elements?[key];
+}
+
+/// <summary>Finds what stands beside modules of a host by their place in the host as it is now.</summary>
+public readonly struct NodeLookup
+{
+    private readonly AdapterNode _node;
+    private readonly nn.Module _host;
+
+    internal NodeLookup(AdapterNode node, nn.Module host)
+    {
+        _node = node;
+        _host = host;
+    }
+
+    /// <summary>The slot beside a layer of the host; null where nothing is adapted.</summary>
+    /// <exception cref="AdapterException">The layer is none of the host's.</exception>
+    public LayerSlot? Slot(nn.Module layer) => (LayerSlot?)Find(layer);
+
+    /// <summary>The node beside a child of the host.</summary>
+    /// <exception cref="AdapterException">The child is none of the host's.</exception>
+    public T Node<T>(nn.Module child) where T : AdapterNode =>
+        (T?)Find(child) ?? throw new AdapterException(
+            $"{Describe()}: an adapter was made before this {child.GetType().Name} stood there. Create or load the adapter after the model is built.");
+
+    private nn.Module? Find(nn.Module module)
+    {
+        foreach (var member in _node.Members(_host))
+        {
+            if (ReferenceEquals(member.Host, module))
+                return _node[member.Name];
+            if (member.Kind is not (MemberKind.Layers or MemberKind.Children))
+                continue;
+            foreach (var (name, element) in member.Elements())
+                if (ReferenceEquals(element, module))
+                    return (_node[member.Name] as AdapterNode)?[name];
+        }
+
+        throw new AdapterException(
+            $"{Describe()}: a {module.GetType().Name} was called that is none of this module's children, so no adapter can stand beside it. " +
+            "Call children through fields, lists or dictionaries of the class that calls them.");
+    }
+
+    private string Describe() => _node.Path.Length == 0 ? _host.GetType().Name : $"{_node.Path} ({_host.GetType().Name})";
+}

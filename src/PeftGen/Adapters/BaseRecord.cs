@@ -1,0 +1,156 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>
+/// What a root remembers of its adapters: which parameters were frozen and what is merged.
+/// Generated roots hold one in a plain private field, so the model's state_dict stays as it was.
+/// </summary>
+public sealed class BaseRecord
+{
+    private readonly Lock _gate = new();
+    private List<(Parameter parameter, bool requiresGrad)>? _flags;
+    private AdapterNode? _merged;
+    private List<(Parameter parameter, Tensor before)> _before = [];
+
+    /// <summary>Makes an adapter and freezes the base.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">An empty tree of the group's type.</param>
+    /// <param name="values">The methods with their values, in the order of the group.</param>
+    /// <param name="generator">For random starts and dropout; null: seeded from torch's own generator.</param>
+    /// <exception cref="AdapterException">The values do not fit the model.</exception>
+    public T Create<T>(nn.Module host, T adapter, IReadOnlyList<AdaptAttribute> values, Generator? generator) where T : AdapterNode
+    {
+        RefuseIfMerged("create an adapter");
+        new AdapterCreation(host, values, generator).Fill(adapter, host);
+        Freeze(host);
+        return adapter;
+    }
+
+    /// <summary>Switches <c>requires_grad</c> off on the base's parameters, and remembers what it was.</summary>
+    /// <param name="host">The model.</param>
+    public void Freeze(nn.Module host)
+    {
+        lock (_gate)
+        {
+            var current = host.parameters().ToList();
+            _flags ??= current.Select(p => (p, p.requires_grad)).ToList();
+            foreach (var parameter in current.Where(p => p.requires_grad))
+                parameter.requires_grad = false;
+        }
+    }
+
+    /// <summary>Restores the <c>requires_grad</c> flags that the base had before its first adapter.</summary>
+    /// <param name="host">The model.</param>
+    public void Unfreeze(nn.Module host)
+    {
+        lock (_gate)
+        {
+            // Parameters are replaced by .to(), so flags go by order, which is the order of registration.
+            foreach (var (parameter, flag) in host.parameters().Zip(_flags ?? []).Select(pair => (pair.First, pair.Second.requiresGrad)))
+                parameter.requires_grad = flag;
+            _flags = null;
+        }
+    }
+
+    /// <summary>Whether the base already is what <paramref name="adapter"/> makes of it.</summary>
+    /// <exception cref="AdapterException">Another adapter is merged.</exception>
+    public bool RunsBase(AdapterNode adapter)
+    {
+        if (_merged is null)
+            return false;
+        if (ReferenceEquals(_merged, adapter))
+            return true;
+        throw new AdapterException("another adapter is merged into this model, so this one would act on top of it. Call UnmergeFrom on the merged adapter first, or merge Stack.Of(a, b).");
+    }
+
+    /// <summary>Adds what an adapter does to the base's weights, and keeps a copy of those it changes.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">An adapter of its group.</param>
+    /// <exception cref="AdapterException">An adapter is merged already, a slot cannot merge, or a weight is shared by several modules.</exception>
+    public void Merge(nn.Module host, AdapterNode adapter)
+    {
+        lock (_gate)
+        {
+            RefuseIfMerged("merge");
+            var pairs = adapter.Pairs(host).ToList();
+            foreach (var (slot, _) in pairs.Where(pair => !pair.slot.CanMerge))
+                throw new AdapterException($"{slot.Path}: {slot.GetType().Name} cannot be merged with its present values. Run the model with its adapter instead.");
+            var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();
+            TiedParameters.Refuse(host, targets);
+            using var quiet = no_grad();
+            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, p.detach().clone().DetachFromDisposeScope())).ToList();
+            try
+            {
+                foreach (var (slot, part) in pairs)
+                    slot.MergeInto(part);
+            }
+            catch
+            {
+                Restore(copies);
+                throw;
+            }
+
+            _before = copies;
+            _merged = adapter;
+        }
+    }
+
+    /// <summary>Gives the base back the bits that it had before <see cref="Merge"/>.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">The merged adapter.</param>
+    /// <exception cref="AdapterException">The adapter is not merged, or the model was moved since.</exception>
+    public void Unmerge(nn.Module host, AdapterNode adapter)
+    {
+        lock (_gate)
+        {
+            if (!ReferenceEquals(_merged, adapter))
+                throw new AdapterException(_merged is null ? "nothing is merged into this model, so there is nothing to unmerge." : "another adapter is merged into this model; unmerge that one.");
+            var present = host.parameters().Select(p => p.Handle).ToHashSet();
+            if (_before.Any(copy => copy.parameter.IsInvalid || !present.Contains(copy.parameter.Handle)))
+                throw new AdapterException("the model was moved or converted with .to() after merging, so its weights are no longer those that were merged into. Load the base again.");
+            using var quiet = no_grad();
+            Restore(_before);
+            _before = [];
+            _merged = null;
+        }
+    }
+
+    private static void Restore(List<(Parameter parameter, Tensor before)> copies)
+    {
+        foreach (var (parameter, before) in copies)
+        {
+            parameter.copy_(before);
+            before.Dispose();
+        }
+    }
+
+    private void RefuseIfMerged(string what)
+    {
+        if (_merged is not null)
+            throw new AdapterException($"cannot {what}: an adapter is already merged into this model. Call its UnmergeFrom first.");
+    }
+}
+
+/// <summary>Weights that several modules share cannot take what an adapter means for one of them.</summary>
+internal static class TiedParameters
+{
+    public static void Refuse(nn.Module host, IReadOnlyList<(Slot slot, Parameter parameter)> targets)
+    {
+        var owners = new Dictionary<IntPtr, List<string>>();
+        foreach (var (path, module) in host.named_modules().DistinctBy(m => m.module))
+            foreach (var (name, parameter) in module.named_parameters(recurse: false))
+            {
+                if (!owners.TryGetValue(parameter.Handle, out var list))
+                    owners[parameter.Handle] = list = [];
+                list.Add(path.Length == 0 ? name : $"{path}.{name}");
+            }
+
+        foreach (var (slot, parameter) in targets)
+            if (owners.GetValueOrDefault(parameter.Handle) is { Count: > 1 } shared)
+                throw new AdapterException(
+                    $"{slot.Path}: the weight is shared by {string.Join(" and ", shared)}, so merging would change all of them. Run the model with the adapter instead, or untie the weights.");
+    }
+}

@@ -1,0 +1,113 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>What a caller can say about one call beyond the model's own arguments.</summary>
+public sealed class ForwardOptions
+{
+    /// <summary>Inputs that the model's signature lacks, by role.</summary>
+    public IReadOnlyDictionary<InputRole, Tensor>? Inputs { get; init; }
+
+    /// <summary>Where slots write what they found out, such as the values of gates; null: nowhere. The entries belong to the caller.</summary>
+    public IDictionary<string, Tensor>? Records { get; init; }
+}
+
+/// <summary>
+/// What the slots of one call share: the model's inputs, tensors computed once for all layers, a place to record.
+/// One context belongs to one call, so calls on several threads do not meet.
+/// </summary>
+public sealed class ForwardContext : IDisposable
+{
+    private readonly Dictionary<InputRole, Tensor> _inputs = [];
+    private readonly Dictionary<object, Tensor> _shared;
+    private readonly List<IDisposable> _kept = [];
+    private readonly ForwardContext? _whole;
+
+    /// <summary>Opens the context of a call; generated code does so.</summary>
+    /// <param name="options">What the caller said; null: nothing.</param>
+    public ForwardContext(ForwardOptions? options = null)
+    {
+        Options = options ?? new ForwardOptions();
+        _shared = [];
+        foreach (var (role, input) in Options.Inputs ?? new Dictionary<InputRole, Tensor>())
+            _inputs[role] = input;
+    }
+
+    private ForwardContext(ForwardContext whole)
+    {
+        Options = whole.Options;
+        _shared = whole._shared;
+        _whole = whole;
+    }
+
+    /// <summary>What the caller said.</summary>
+    public ForwardOptions Options { get; }
+
+    /// <summary>An input of the root's call; null if the call has none of that role.</summary>
+    /// <param name="role">The role.</param>
+    public Tensor? this[InputRole role]
+    {
+        get => _inputs.GetValueOrDefault(role);
+        set
+        {
+            if (value is not null)
+                _inputs[role] = value;
+        }
+    }
+
+    /// <summary>Keeps a tensor until the root's call returns, out of the scopes that the user's code opens.</summary>
+    /// <param name="tensor">The tensor; the context owns it from here on.</param>
+    public Tensor Keep(Tensor tensor)
+    {
+        tensor.DetachFromDisposeScope();
+        Root._kept.Add(tensor);
+        return tensor;
+    }
+
+    /// <summary>A tensor that is computed once for all slots of the call.</summary>
+    /// <param name="key">What identifies it, for example the slot that owns it.</param>
+    /// <param name="compute">Computes it; the context owns the result.</param>
+    public Tensor Share(object key, Func<Tensor> compute)
+    {
+        if (!_shared.TryGetValue(key, out var tensor))
+            _shared[key] = tensor = Keep(compute());
+        return tensor;
+    }
+
+    /// <summary>Records a value if the caller asked for records.</summary>
+    /// <param name="name">The name, beginning with the slot's path.</param>
+    /// <param name="value">The value; a detached copy is recorded.</param>
+    public void Record(string name, Tensor value)
+    {
+        if (Options.Records is not { } records)
+            return;
+        records[name] = value.detach().clone().DetachFromDisposeScope();
+    }
+
+    /// <summary>The context as some rows of the batch see it. It lives as long as this one.</summary>
+    /// <param name="rows">Indices of rows, <c>[rows]</c>.</param>
+    internal ForwardContext ForRows(Tensor rows)
+    {
+        var part = new ForwardContext(this);
+        foreach (var (role, input) in _inputs)
+        {
+            using var indices = rows.to(input.device);
+            part._inputs[role] = Keep(input.index_select(0, indices));
+        }
+
+        return part;
+    }
+
+    private ForwardContext Root => _whole?.Root ?? this;
+
+    /// <summary>Disposes what was kept.</summary>
+    public void Dispose()
+    {
+        foreach (var tensor in _kept)
+            tensor.Dispose();
+        _kept.Clear();
+        if (_whole is null)
+            _shared.Clear();
+    }
+}

@@ -1,0 +1,41 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>Every module and parameter of a host by its path in checkpoints.</summary>
+internal sealed class HostPaths
+{
+    private const string BackingField = ">k__BackingField";
+    private readonly Dictionary<string, string> _names = [];
+
+    private HostPaths(nn.Module host)
+    {
+        foreach (var (path, module) in host.named_modules().Prepend(("", host)))
+            if (module is IAdaptable adaptable)
+                foreach (var member in adaptable.NewAdapterNode().Members(module))
+                    if (member.Path != member.Name)
+                        _names[path.Length == 0 ? member.Name : $"{path}.{member.Name}"] = member.Path;
+        var modules = host.named_modules().Select(m => new TargetCandidate(InCheckpoint(m.name), m.module is Linear));
+        var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
+        Candidates = modules.Concat(parameters).ToList();
+    }
+
+    /// <summary>What targets can name.</summary>
+    public IReadOnlyList<TargetCandidate> Candidates { get; }
+
+    public static HostPaths Of(nn.Module host) => new(host);
+
+    /// <summary>The path in checkpoints of what is registered at a path: renamed fields, and properties under their own names.</summary>
+    public string InCheckpoint(string registered)
+    {
+        var dot = registered.LastIndexOf('.');
+        var last = registered[(dot + 1)..];
+        var renamed = _names.GetValueOrDefault(Property(registered)) ?? Property(last);
+        return dot < 0 ? renamed : $"{InCheckpoint(registered[..dot])}.{renamed}";
+    }
+
+    /// <summary>An auto-property is registered as <c>&lt;Name&gt;k__BackingField</c>.</summary>
+    private static string Property(string name) => name.Replace(BackingField, "", StringComparison.Ordinal).Replace("<", "", StringComparison.Ordinal);
+}

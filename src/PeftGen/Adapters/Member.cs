@@ -1,0 +1,68 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>What stands at a place of a compiled class.</summary>
+public enum MemberKind
+{
+    /// <summary>A layer whose calls are compiled: a built-in, a <c>Sequential</c>, or any <c>Module&lt;Tensor, Tensor&gt;</c>.</summary>
+    Layer,
+
+    /// <summary>A child of a compiled class.</summary>
+    Child,
+
+    /// <summary>A list or dictionary of layers.</summary>
+    Layers,
+
+    /// <summary>A list or dictionary of children of compiled classes.</summary>
+    Children,
+
+    /// <summary>A parameter whose reads are compiled.</summary>
+    Parameter,
+
+    /// <summary>A residual site; the host is the norm after the sum, if there is one.</summary>
+    Residual,
+
+    /// <summary>An attention site.</summary>
+    Attention,
+
+    /// <summary>A child that code reaches through a loop or a variable, where nothing is compiled.</summary>
+    Plain,
+}
+
+/// <summary>A place of a compiled class, paired with what stands there in one instance. Generated code lists them.</summary>
+/// <param name="Kind">What stands there.</param>
+/// <param name="Name">The name in the adapter's tree.</param>
+/// <param name="Path">The path in checkpoints, relative to the class.</param>
+/// <param name="Host">The module, parameter or container of this instance; null where the field is.</param>
+public readonly record struct Member(MemberKind Kind, string Name, string Path, object? Host)
+{
+    /// <summary>A place whose path is its name.</summary>
+    public Member(MemberKind kind, string name, object? host) : this(kind, name, name, host) { }
+
+    /// <summary>The elements of a list or dictionary with their names in paths.</summary>
+    internal IEnumerable<(string name, nn.Module module)> Elements()
+    {
+        switch (Host)
+        {
+            case null:
+                yield break;
+            case IEnumerable<nn.Module> list:
+                var index = 0;
+                foreach (var module in list)
+                    yield return ((index++).ToString(System.Globalization.CultureInfo.InvariantCulture), module);
+                yield break;
+            case nn.Module registered:
+                foreach (var child in registered.named_children())
+                    yield return child;
+                yield break;
+            case System.Collections.IDictionary dictionary:
+                foreach (System.Collections.DictionaryEntry entry in dictionary)
+                    yield return ((string)entry.Key, (nn.Module)entry.Value!);
+                yield break;
+            default:
+                throw new AdapterException($"{Path}: {Host.GetType()} is no list or dictionary of modules that can be walked. Use ModuleList, ModuleDict, a list or an array.");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>A place for which a method is asked for a slot.</summary>
+public sealed class Site
+{
+    private readonly AdapterCreation _creation;
+
+    internal Site(AdapterCreation creation, SiteKind kind, Claim claim, string path, HostPart host, nn.Module owner, bool sharesLayer)
+    {
+        _creation = creation;
+        Kind = kind;
+        Claim = claim;
+        Path = path;
+        Host = host;
+        Owner = owner;
+        SharesLayer = sharesLayer;
+    }
+
+    /// <summary>The kind of site.</summary>
+    public SiteKind Kind { get; }
+
+    /// <summary>The claim of the method that the site fulfils.</summary>
+    public Claim Claim { get; }
+
+    /// <summary>The path from the root, for example <c>model.layers.0.self_attn.q_proj</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>What the slot will stand beside.</summary>
+    public HostPart Host { get; }
+
+    /// <summary>The module whose code holds the site; for a layer, its parent.</summary>
+    public nn.Module Owner { get; }
+
+    /// <summary>Whether a layer method of the group adapts the same layer; file keys of whole layers and biases depend on it.</summary>
+    public bool SharesLayer { get; }
+
+    /// <summary>For random starts; draws are made in the order of the tree.</summary>
+    public Generator Generator => _creation.Generator;
+
+    /// <summary>The adapter's own source of dropout masks.</summary>
+    public DropoutSource Dropout => _creation.Dropout;
+
+    /// <summary>The device of the host's weights.</summary>
+    public Device Device => _creation.Device;
+
+    /// <summary>The dtype for new parameters: the host's, but float32 beside float16 and bfloat16.</summary>
+    public ScalarType Dtype => _creation.Dtype;
+
+    /// <summary>A part that all slots of the adapter share, made by the first that asks for it. It is saved and moved with the adapter.</summary>
+    /// <param name="name">Its name in the adapter's tree.</param>
+    /// <param name="make">Makes it.</param>
+    public T Share<T>(string name, Func<T> make) where T : Slot => _creation.Share(name, make);
+
+    /// <summary>Runs when all sites are known, before an adapter's file is read into it.</summary>
+    /// <param name="action">What to do.</param>
+    public void WhenComplete(Action action) => _creation.Completions.Add(action);
+
+    /// <summary>A linear layer below <see cref="Owner"/> that has a role, for sizes that the site itself does not show; null if there is none.</summary>
+    /// <param name="role">A role of <see cref="RoleTable"/>.</param>
+    public Linear? FindLinear(string role)
+    {
+        var wanted = RoleTable.Find(role) ?? throw new ArgumentException($"'{role}' is no role", nameof(role));
+        return Owner.named_modules().Where(m => m.module is Linear && wanted.Matches($"{OwnerPath}.{m.name}")).Select(m => (Linear)m.module).FirstOrDefault();
+    }
+
+    private string OwnerPath => Kind is SiteKind.Residual or SiteKind.Attention ? Path : Path.Contains('.') ? Path[..Path.LastIndexOf('.')] : "";
+}
+
+/// <summary>The adapter's own randomness for dropout, so that what other adapters and threads draw does not change it.</summary>
+public sealed class DropoutSource(long seed)
+{
+    private readonly Dictionary<string, Generator> _generators = [];
+
+    /// <summary>Drops entries with probability <paramref name="p"/> and scales the others by 1/(1−p).</summary>
+    /// <param name="x">The input, any shape.</param>
+    /// <param name="p">The probability, in [0, 1).</param>
+    /// <returns>A tensor that the caller owns.</returns>
+    public Tensor Drop(Tensor x, double p)
+    {
+        using var mask = empty(x.shape, dtype: x.dtype, device: x.device).bernoulli_(1 - p, For(x.device)).div_(1 - p);
+        return x * mask;
+    }
+
+    private Generator For(Device device)
+    {
+        var key = device.ToString();
+        if (!_generators.TryGetValue(key, out var generator))
+            _generators[key] = generator = new Generator((ulong)seed, device);
+        return generator;
+    }
+}

@@ -1,0 +1,90 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>
+/// What a method puts at one site. A slot holds its own parameters and nothing of the host, which comes with every call;
+/// so an adapter stays a value beside a base that many adapters share.
+/// </summary>
+/// <remarks>
+/// Make parameters with <see cref="Learn"/>, read them with <c>this[name]</c>: references kept elsewhere go stale when the adapter is moved.
+/// A slot returns tensors that its caller owns, never its input or a parameter, and disposes what it makes in between.
+/// </remarks>
+public abstract class Slot : nn.Module
+{
+    /// <summary>Creates a slot.</summary>
+    /// <param name="path">The path of the site from the root, for messages and file keys.</param>
+    protected Slot(string path) : base(path) => Path = path;
+
+    /// <summary>The path of the site from the root, for example <c>model.layers.0.self_attn.q_proj</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>A parameter by its name, where <c>.to()</c> last put it.</summary>
+    protected Parameter this[string parameter] => _internal_params[parameter];
+
+    /// <summary>Whether this slot stands in for the host itself, below every other slot of the site.</summary>
+    public virtual bool ReplacesHost => false;
+
+    /// <summary>The tensors of a file, in a fixed order.</summary>
+    /// <param name="format">The file's format.</param>
+    public abstract IEnumerable<StoredTensor> Stored(FileFormat format);
+
+    /// <summary>Whether the slot can be merged. Default: no.</summary>
+    public virtual bool CanMerge => false;
+
+    /// <summary>Writes into the host what the slot does. Called within <c>no_grad</c>, after <see cref="MergeTargets"/> were saved.</summary>
+    /// <param name="host">The host.</param>
+    /// <exception cref="AdapterException">The slot cannot be merged.</exception>
+    public virtual void MergeInto(HostPart host) =>
+        throw new AdapterException($"{Path}: {GetType().Name} cannot be merged into the base. Run the model with its adapter instead.");
+
+    /// <summary>The host's parameters that <see cref="MergeInto"/> writes to.</summary>
+    /// <param name="host">The host.</param>
+    public virtual IEnumerable<Parameter> MergeTargets(HostPart host) => [];
+
+    /// <summary>Registers a parameter that learns and detaches it from the scopes of whoever calls.</summary>
+    /// <param name="parameter">The name in the module tree, for example <c>lora_A</c>.</param>
+    /// <param name="value">The start; the slot owns it from here on.</param>
+    protected void Learn(string parameter, Tensor value)
+    {
+        var p = value as Parameter ?? new Parameter(value, requires_grad: true);
+        register_parameter(parameter, p);
+        p.DetachFromDisposeScope();
+    }
+
+    /// <summary>Nothing is found by reflection: what a slot registers, it registers itself.</summary>
+    protected sealed override void RegisterComponents() { }
+
+    /// <inheritdoc/>
+    protected sealed override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking) => MoveRegistered(this, dtype, device, non_blocking);
+
+    private void MoveRegistered(Slot slot, ScalarType? dtype, Device? device, bool nonBlocking)
+    {
+        foreach (var (_, child) in named_children())
+            _ = dtype is { } d ? device is null ? child.to(d, non_blocking: nonBlocking) : child.to(device, d, nonBlocking) : child.to(device!, non_blocking: nonBlocking);
+        foreach (var (name, parameter) in named_parameters(recurse: false).ToList())
+        {
+            if (!ReplaceParameter(dtype, device, parameter, out var moved))
+                continue;
+            parameter.Dispose();
+            ConditionallyRegisterParameter(name, moved!.DetachFromDisposeScope() as Parameter);
+        }
+    }
+}
+
+/// <summary>The formats of adapter files.</summary>
+public enum FileFormat
+{
+    /// <summary>HF PEFT: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
+    HuggingFace,
+
+    /// <summary>AdapterHub's <c>adapters</c>: <c>adapter_config.json</c> and <c>adapter.safetensors</c>. <c>{name}</c> in keys stands for the adapter's name.</summary>
+    AdapterHub,
+}
+
+/// <summary>A tensor of an adapter under the key that a file has for it.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Value">The tensor that is saved and loaded into; it belongs to the slot. Its shape is the file's.</param>
+public readonly record struct StoredTensor(string Key, Tensor Value);

@@ -1,0 +1,59 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>What compiled code calls: each runs the slot, or the base where the slot is empty.</summary>
+public static class SlotCalls
+{
+    /// <summary>Runs a layer through its slot.</summary>
+    /// <param name="slot">The slot; null: the base alone.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="host">The layer.</param>
+    /// <param name="x">The layer's input.</param>
+    public static Tensor forward(this LayerSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor> host, Tensor x) =>
+        slot is null ? host.forward(x) : slot.forward(new LayerCall(context, host, hooks: false), x);
+
+    /// <summary>As <see cref="forward(LayerSlot?, ForwardContext, nn.Module{Tensor, Tensor}, Tensor)"/>, with the layer's hooks.</summary>
+    public static Tensor call(this LayerSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor> host, Tensor x) =>
+        slot is null ? host.call(x) : slot.forward(new LayerCall(context, host, hooks: true), x);
+
+    /// <summary>Runs one of the host's layers, met through a loop, an index or a variable, through its slot.</summary>
+    public static Tensor forward(this NodeLookup lookup, ForwardContext context, nn.Module<Tensor, Tensor> host, Tensor x) =>
+        lookup.Slot(host).forward(context, host, x);
+
+    /// <summary>As <see cref="forward(NodeLookup, ForwardContext, nn.Module{Tensor, Tensor}, Tensor)"/>, with the layer's hooks.</summary>
+    public static Tensor call(this NodeLookup lookup, ForwardContext context, nn.Module<Tensor, Tensor> host, Tensor x) =>
+        lookup.Slot(host).call(context, host, x);
+
+    /// <summary>Reads a parameter through its slot.</summary>
+    /// <param name="slot">The slot; null: the base's parameter.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="host">The base's parameter.</param>
+    /// <returns>A tensor that the reader does not dispose.</returns>
+    public static Tensor read(this ParameterSlot? slot, ForwardContext context, Parameter host) =>
+        slot is null ? host : slot.read(context, host);
+
+    /// <summary>Adds a residual through its slot: <c>N(h + r)</c>.</summary>
+    /// <param name="slot">The slot; null: the base's sum.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="norm">The norm after the sum; null: none.</param>
+    /// <param name="normSlot">The slot of the norm itself; null: none.</param>
+    /// <param name="h">The sub-layer's output.</param>
+    /// <param name="r">The residual.</param>
+    public static Tensor forward(this ResidualSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot, Tensor h, Tensor r)
+    {
+        if (slot is not null)
+            return slot.forward(new ResidualCall(context, norm, normSlot), h, r);
+        if (norm is null)
+            return h + r;
+        using var sum = h + r;
+        return normSlot.forward(context, norm, sum);
+    }
+
+    /// <summary>Attaches prefixes through the slot of an attention site; see <see cref="Attention.Attach"/>.</summary>
+    public static (Tensor k, Tensor v, Tensor? mask) attach(
+        this AttentionSlot? slot, ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
+        slot is null ? (k, v, mask) : slot.attach(context, x, q, k, v, mask);
+}

@@ -1,0 +1,93 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>A slot made of others.</summary>
+internal interface ISlotGroup
+{
+    /// <summary>The slots of methods within.</summary>
+    IEnumerable<Slot> AllSlots();
+
+    /// <summary>The slots of methods within, each with its part of the host.</summary>
+    IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part);
+}
+
+/// <summary>Several slots on one layer, each around those before it: the methods of a group, or the values of a stack.</summary>
+internal sealed class ChainedLayer : LayerSlot, ISlotGroup
+{
+    private readonly IReadOnlyList<LayerSlot> _slots;
+
+    public ChainedLayer(string path, IEnumerable<LayerSlot> slots) : base(path)
+    {
+        // A slot that stands in for the host lies below all others.
+        _slots = slots.OrderBy(slot => slot.ReplacesHost ? 0 : 1).ToList();
+        for (var i = 0; i < _slots.Count; i++)
+            register_module(i.ToString(System.Globalization.CultureInfo.InvariantCulture), _slots[i]);
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x) => layer.Through(_slots, x);
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _slots.SelectMany(slot => slot.Stored(format));
+
+    public IEnumerable<Slot> AllSlots() => _slots.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
+
+    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => _slots.SelectMany(slot => AdapterNode.PairsOf(slot, part));
+}
+
+/// <summary>Runs a compiled module, known only as <c>Module&lt;Tensor, Tensor&gt;</c>, through its node.</summary>
+internal sealed class NodeLayer : LayerSlot, ISlotGroup
+{
+    public NodeLayer(string path, AdapterNode node) : base(path)
+    {
+        Node = node;
+        register_module("node", node);
+    }
+
+    public AdapterNode Node { get; }
+
+    public override Tensor forward(LayerCall layer, Tensor x) => ((IAdapted<Tensor, Tensor>)layer.Host).forward(Node, layer.Context, x);
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => Node.Slots().SelectMany(slot => slot.Stored(format));
+
+    public IEnumerable<Slot> AllSlots() => Node.Slots();
+
+    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => Node.Pairs(part.Module);
+}
+
+/// <summary>Walks a <c>Sequential</c>: each of its modules runs through its slot, or alone.</summary>
+internal sealed class SequentialLayer : LayerSlot, ISlotGroup
+{
+    private readonly IReadOnlyDictionary<string, LayerSlot> _slots;
+
+    public SequentialLayer(string path, IReadOnlyDictionary<string, LayerSlot> slots) : base(path)
+    {
+        _slots = slots;
+        foreach (var (name, slot) in slots)
+            register_module(name, slot);
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        var current = x;
+        foreach (var (name, module) in layer.Host.named_children())
+        {
+            // Sequential itself runs its modules with their hooks.
+            var next = _slots.GetValueOrDefault(name).call(layer.Context, (nn.Module<Tensor, Tensor>)module, current);
+            if (!ReferenceEquals(current, x) && !ReferenceEquals(current, next))
+                current.Dispose();
+            current = next;
+        }
+
+        return ReferenceEquals(current, x) ? x.alias() : current;
+    }
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _slots.Values.SelectMany(slot => slot.Stored(format));
+
+    public IEnumerable<Slot> AllSlots() => _slots.Values.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
+
+    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) =>
+        part.Module.named_children().Where(child => _slots.ContainsKey(child.name))
+            .SelectMany(child => AdapterNode.PairsOf(_slots[child.name], new HostPart(child.module)));
+}

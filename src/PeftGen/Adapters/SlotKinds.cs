@@ -1,0 +1,113 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>A slot beside a child layer: it runs the layer through the adapter.</summary>
+/// <param name="path">The path of the layer from the root.</param>
+public abstract class LayerSlot(string path) : Slot(path)
+{
+    /// <summary>Runs the layer through the adapter.</summary>
+    /// <param name="layer">The layer below: the host, or the host as the slots before this one changed it.</param>
+    /// <param name="x">The layer's input, for a linear layer <c>[…, in]</c>.</param>
+    /// <returns>The layer's output, for a linear layer <c>[…, out]</c>; the caller owns it.</returns>
+    public abstract Tensor forward(LayerCall layer, Tensor x);
+}
+
+/// <summary>One call of a layer through an adapter: the context, the host, and what lies below the slot that is running.</summary>
+public readonly struct LayerCall
+{
+    private readonly IReadOnlyList<LayerSlot>? _below;
+    private readonly int _depth;
+    private readonly bool _hooks;
+
+    internal LayerCall(ForwardContext context, nn.Module<Tensor, Tensor> host, bool hooks, IReadOnlyList<LayerSlot>? below = null, int depth = 0)
+    {
+        Context = context;
+        Host = host;
+        _hooks = hooks;
+        _below = below;
+        _depth = depth;
+    }
+
+    /// <summary>The context of the root's call.</summary>
+    public ForwardContext Context { get; }
+
+    /// <summary>The layer of the base.</summary>
+    public nn.Module<Tensor, Tensor> Host { get; }
+
+    /// <summary>Runs what lies below: the host itself, or the slot before this one.</summary>
+    /// <param name="x">The input.</param>
+    /// <returns>The output; the caller owns it.</returns>
+    public Tensor forward(Tensor x) =>
+        _below is { } slots && _depth > 0 ? slots[_depth - 1].forward(new LayerCall(Context, Host, _hooks, slots, _depth - 1), x)
+        : _hooks ? Host.call(x)
+        : Host.forward(x);
+
+    internal Tensor Through(IReadOnlyList<LayerSlot> slots, Tensor x) => new LayerCall(Context, Host, _hooks, slots, slots.Count).forward(x);
+
+    internal LayerCall With(ForwardContext context) => new(context, Host, _hooks, _below, _depth);
+}
+
+/// <summary>A slot in place of a parameter that compiled code reads.</summary>
+/// <param name="path">The path of the parameter from the root.</param>
+public abstract class ParameterSlot(string path) : Slot(path)
+{
+    /// <summary>The value to use where the code reads the parameter.</summary>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="host">The base's parameter.</param>
+    /// <returns>A tensor that stays the slot's or the context's: like a field that is read, the reader does not dispose it.</returns>
+    public abstract Tensor read(ForwardContext context, Parameter host);
+}
+
+/// <summary>A slot where a sub-layer's output meets its residual.</summary>
+/// <param name="path">The path of the module that holds the site, from the root.</param>
+public abstract class ResidualSlot(string path) : Slot(path)
+{
+    /// <summary>Computes <c>N(h + r)</c> through the adapter.</summary>
+    /// <param name="call">The site: its norm and context.</param>
+    /// <param name="h">The sub-layer's output, <c>[batch, tokens, dim]</c>.</param>
+    /// <param name="r">The residual, <c>[batch, tokens, dim]</c>.</param>
+    /// <returns>The sum after the norm; the caller owns it.</returns>
+    public abstract Tensor forward(ResidualCall call, Tensor h, Tensor r);
+}
+
+/// <summary>One passage of a residual site.</summary>
+public readonly struct ResidualCall
+{
+    private readonly nn.Module<Tensor, Tensor>? _norm;
+    private readonly LayerSlot? _normSlot;
+
+    internal ResidualCall(ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot)
+    {
+        Context = context;
+        _norm = norm;
+        _normSlot = normSlot;
+    }
+
+    /// <summary>The context of the root's call.</summary>
+    public ForwardContext Context { get; }
+
+    /// <summary>Whether a norm follows the sum.</summary>
+    public bool HasNorm => _norm is not null;
+
+    /// <summary>The norm after the sum, <c>N(x)</c>.</summary>
+    /// <param name="x">The sum, <c>[batch, tokens, dim]</c>.</param>
+    /// <returns>A tensor that the caller owns; a copy of <paramref name="x"/> where there is no norm.</returns>
+    public Tensor Norm(Tensor x) => _norm is null ? x.alias() : _normSlot.forward(Context, _norm, x);
+}
+
+/// <summary>A slot where keys and values enter attention.</summary>
+/// <param name="path">The path of the attention module from the root.</param>
+public abstract class AttentionSlot(string path) : Slot(path)
+{
+    /// <summary>See <see cref="Attention.Attach"/>. New tensors are handed to <see cref="ForwardContext.Keep"/>.</summary>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="x">The attention's input, <c>[batch, tokens, dim]</c>.</param>
+    /// <param name="q">Queries <c>[batch, heads, tokens, head_dim]</c>.</param>
+    /// <param name="k">Keys <c>[batch, kv_heads, keys, head_dim]</c>.</param>
+    /// <param name="v">Values, as the keys.</param>
+    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
+    public abstract (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
+}

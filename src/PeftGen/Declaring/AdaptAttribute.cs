@@ -1,0 +1,54 @@
+using System.Text.Json.Nodes;
+
+namespace PeftGen;
+
+/// <summary>
+/// The base of every method of adaptation. A method is an attribute derived from this class, plus its slots: nothing else knows it,
+/// so a method in a user's project is an equal of those in this library.
+/// </summary>
+/// <remarks>
+/// The attribute is both the declaration on a model's class, <c>[LoRA(rank: 8, targets: "q,v")]</c>, which decides at compile time
+/// which sites are compiled, and the values at run time: <c>model.CreateAdapter(new LoRA(rank: 4, targets: "q"))</c>.
+/// What the compiler has to know stands on the method's properties: <see cref="AdaptsAttribute"/>, <see cref="InRangeAttribute"/>,
+/// <see cref="PreventsMergeAttribute"/>; on the class: <see cref="ComposesAttribute"/>, <see cref="MergesAttribute"/>.
+/// </remarks>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
+public abstract class AdaptAttribute : Attribute
+{
+    /// <summary>The group that the method belongs to; methods of one group apply together. Default: the group without a name.</summary>
+    public string? Group { get; set; }
+
+    /// <summary>The sites that the method wants with its present values.</summary>
+    public abstract IReadOnlyList<Claim> Claims { get; }
+
+    /// <summary>Whether adapters with these values can be merged into the base. Default: true.</summary>
+    public virtual bool CanMerge => true;
+
+    /// <summary>Makes what stands at one site.</summary>
+    /// <param name="site">The place, with its host and the claim that it fulfils.</param>
+    /// <returns>A slot of the type that the site's kind asks for.</returns>
+    /// <exception cref="AdapterException">The values do not fit the host.</exception>
+    public abstract Slot CreateSlot(Site site);
+
+    /// <summary>The name of the method in files: HF PEFT's <c>peft_type</c>, for example <c>LORA</c>.</summary>
+    public abstract string PeftType { get; }
+
+    /// <summary>Writes the values as HF PEFT's <c>adapter_config.json</c> has them.</summary>
+    /// <param name="config">The object to add fields to.</param>
+    /// <param name="targets">For each claim, the targets in the words that HF PEFT matches with.</param>
+    public abstract void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets);
+
+    /// <summary>The values that a file brings, as a new value of the same method.</summary>
+    /// <param name="config">The object read from <c>adapter_config.json</c>.</param>
+    public abstract AdaptAttribute ReadConfig(JsonObject config);
+
+    /// <summary>The attribute as one would write it in C#, for error messages: <c>[LoRA(rank: 8, targets: "q_proj")]</c>.</summary>
+    public abstract override string ToString();
+}
+
+/// <summary>A wish of a method: sites of one kind, by target.</summary>
+/// <param name="Kind">The kind of site.</param>
+/// <param name="Targets">Where, see <see cref="TargetList"/>.</param>
+/// <param name="Exclude">Where not.</param>
+/// <param name="Layers">Indices of the layers that may match; null: all. The index is the first number in the path.</param>
+public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null);

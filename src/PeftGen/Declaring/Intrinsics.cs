@@ -1,0 +1,37 @@
+using TorchSharp;
+
+namespace PeftGen;
+
+/// <summary>Marks a method that is an identity in the base and a site in a compiled body.</summary>
+/// <param name="kind">The kind of site.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class IntrinsicAttribute(SiteKind kind) : Attribute
+{
+    /// <summary>The kind of site.</summary>
+    public SiteKind Kind { get; } = kind;
+}
+
+/// <summary>Where a sub-layer's output meets its residual, for code in which the compiler cannot see it.</summary>
+public static class Residual
+{
+    /// <summary><c>h + r</c>; in compiled code the residual site.</summary>
+    /// <param name="h">The sub-layer's output, <c>[batch, tokens, dim]</c>.</param>
+    /// <param name="r">The residual, <c>[batch, tokens, dim]</c>.</param>
+    [Intrinsic(SiteKind.Residual)]
+    public static torch.Tensor Add(torch.Tensor h, torch.Tensor r) => h + r;
+}
+
+/// <summary>Where keys and values enter attention, for code in which the compiler cannot see it.</summary>
+public static class Attention
+{
+    /// <summary>Returns keys, values and mask as they are; in compiled code the attention site, where prefixes are put in front.</summary>
+    /// <param name="x">The attention's input, <c>[batch, tokens, dim]</c>.</param>
+    /// <param name="q">Queries <c>[batch, heads, tokens, head_dim]</c>.</param>
+    /// <param name="k">Keys <c>[batch, kv_heads, keys, head_dim]</c>, after rotary embedding and cache.</param>
+    /// <param name="v">Values, as the keys.</param>
+    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
+    /// <returns>Keys, values and mask to attend with. Those that are new belong to the call's context and need no disposal.</returns>
+    [Intrinsic(SiteKind.Attention)]
+    public static (torch.Tensor k, torch.Tensor v, torch.Tensor? mask) Attach(
+        torch.Tensor x, torch.Tensor q, torch.Tensor k, torch.Tensor v, torch.Tensor? mask) => (k, v, mask);
+}

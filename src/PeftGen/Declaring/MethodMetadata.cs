@@ -1,0 +1,59 @@
+namespace PeftGen;
+
+/// <summary>Tells the compiler that a property of a method names sites.</summary>
+/// <remarks>
+/// On a <c>string</c> property the value is a list of targets. On a property of another type the sites are
+/// <see cref="Targets"/>, wanted if the value differs from its default (false, null, the first member of an enum).
+/// On an enum's member: wanted if the property has that value.
+/// </remarks>
+/// <param name="kind">The kind of site that the targets become.</param>
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Field, AllowMultiple = true)]
+public sealed class AdaptsAttribute(SiteKind kind) : Attribute
+{
+    /// <summary>The kind of site.</summary>
+    public SiteKind Kind { get; } = kind;
+
+    /// <summary>The built-in layers that can carry the method; empty: any.</summary>
+    public Type[] Hosts { get; set; } = [];
+
+    /// <summary>The targets where the property's value is not itself a list of targets.</summary>
+    public string? Targets { get; set; }
+
+    /// <summary>Whether it is no mistake if nothing matches (PEFT's <c>modules_to_save</c> may name heads that this model lacks).</summary>
+    public bool Optional { get; set; }
+}
+
+/// <summary>The numbers that a constructor parameter or property of a method may have; others are an error at compile time.</summary>
+/// <param name="min">The smallest value, included.</param>
+/// <param name="max">The largest value, included.</param>
+[AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]
+public sealed class InRangeAttribute(double min, double max) : Attribute
+{
+    /// <summary>The smallest value, included.</summary>
+    public double Min { get; } = min;
+
+    /// <summary>The largest value, included.</summary>
+    public double Max { get; } = max;
+}
+
+/// <summary>On a <c>bool</c> property of a method: when it is true, adapters cannot be merged, so no merge is emitted.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class PreventsMergeAttribute : Attribute;
+
+/// <summary>On a method: whether it can share a site with another method of its group. Without it: it can.</summary>
+/// <param name="composes">Whether it can.</param>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class ComposesAttribute(bool composes) : Attribute
+{
+    /// <summary>Whether the method can share a site.</summary>
+    public bool Composes { get; } = composes;
+}
+
+/// <summary>On a method: whether its adapters can be merged at all. Without it: they can.</summary>
+/// <param name="merges">Whether they can.</param>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class MergesAttribute(bool merges) : Attribute
+{
+    /// <summary>Whether adapters can be merged.</summary>
+    public bool Merges { get; } = merges;
+}

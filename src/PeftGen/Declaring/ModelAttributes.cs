@@ -1,0 +1,35 @@
+namespace PeftGen;
+
+/// <summary>The path that a field has in checkpoints, where it differs from the field's name: <c>[Name("self_attn.q_proj")]</c>.</summary>
+/// <param name="path">The path, relative to the class that declares the field.</param>
+[AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
+public sealed class NameAttribute(string path) : Attribute
+{
+    /// <summary>The path, relative to the class that declares the field.</summary>
+    public string Path { get; } = path;
+}
+
+/// <summary>What a parameter of a root's forward is, where its name does not tell.</summary>
+/// <param name="role">The role.</param>
+[AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property | AttributeTargets.Field)]
+public sealed class InputAttribute(InputRole role) : Attribute
+{
+    /// <summary>The role.</summary>
+    public InputRole Role { get; } = role;
+}
+
+/// <summary>What the inputs of a model are to the slots that need them.</summary>
+public enum InputRole
+{
+    /// <summary>Token ids <c>[batch, tokens]</c>; by name <c>input_ids</c>, <c>ids</c>.</summary>
+    InputIds,
+
+    /// <summary>1 at real tokens, 0 at padding, <c>[batch, tokens]</c>; by name <c>attention_mask</c>, <c>mask</c>.</summary>
+    AttentionMask,
+
+    /// <summary>Positions <c>[batch, tokens]</c>; by name <c>position_ids</c>.</summary>
+    PositionIds,
+
+    /// <summary>Labels; by name <c>labels</c>.</summary>
+    Labels,
+}
