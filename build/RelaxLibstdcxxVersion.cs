@@ -1,11 +1,11 @@
 // An MSBuild task, compiled by OldLibstdcxx.targets while a project is being built. Plain C# against netstandard2.0.
+#nullable disable
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
 using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 
 /// <summary>
 /// Writes a copy of <c>libLibTorchSharp.so</c> that loads with a libstdc++ older than GCC 13: see OldLibstdcxx.targets for the reason.
@@ -16,7 +16,7 @@ using Microsoft.Build.Utilities;
 /// <c>getpid</c>, a libc function that takes nothing, changes nothing and whose result the caller ignores; and that symbol's
 /// version becomes libc's.
 /// </remarks>
-public sealed class RelaxLibstdcxxVersion : Task
+public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
 {
     private const string NewVersion = "GLIBCXX_3.4.32";
 
@@ -71,6 +71,11 @@ public sealed class RelaxLibstdcxxVersion : Task
                 "Either install libstdc++6 13 or newer (Debian 13, Ubuntu 24.04), or use the TorchSharp version that PeftGen was " +
                 "built for, or set the MSBuild property PeftGenOldLibstdcxx to 'never' and provide a newer libstdc++ in LD_LIBRARY_PATH.",
                 NewVersion, Path.GetFileName(Source), found.Message);
+            return false;
+        }
+        catch (Exception failure) when (failure is IOException || failure is UnauthorizedAccessException)
+        {
+            Log.LogError(null, "PEFTGENB04", null, Source, 0, 0, 0, 0, "The library cannot be adapted to this machine's libstdc++: {0}", failure.Message);
             return false;
         }
     }
@@ -247,15 +252,15 @@ public sealed class RelaxLibstdcxxVersion : Task
         {
             var found = new List<Need>();
             var entry = needs.Offset;
-            for (uint step = 1; step != 0; entry += (int)step)
+            for (var step = 1; step != 0; entry += step)
             {
-                var library = (int)U32(entry + 4);
-                var aux = entry + (int)U32(entry + 8);
+                var library = U32(entry + 4);
+                var aux = entry + U32(entry + 8);
                 for (int left = U16(entry + 2); left > 0; left--)
                 {
-                    var version = (int)U32(aux + 8);
+                    var version = U32(aux + 8);
                     found.Add(new Need(aux, U16(aux + 6), library, Name(library), version, Name(version)));
-                    aux += (int)U32(aux + 12);
+                    aux += U32(aux + 12);
                 }
 
                 step = U32(entry + 12);
@@ -264,7 +269,7 @@ public sealed class RelaxLibstdcxxVersion : Task
             return found;
         }
 
-        private int NameOf(int symbol) => (int)U32(symbols.Offset + SymbolSize * symbol);
+        private int NameOf(int symbol) => U32(symbols.Offset + SymbolSize * symbol);
 
         private string Name(int offset)
         {
@@ -274,7 +279,7 @@ public sealed class RelaxLibstdcxxVersion : Task
                 : throw new UnexpectedLayoutException("a name lies outside the dynamic strings");
         }
 
-        private Section Find(uint type, string what, int index = -1)
+        private Section Find(int type, string what, int index = -1)
         {
             var table = Int(40);
             var size = U16(58);
@@ -286,7 +291,7 @@ public sealed class RelaxLibstdcxxVersion : Task
                     continue;
                 }
 
-                var section = new Section(Int(header + 24), Int(header + 32), (int)U32(header + 40));
+                var section = new Section(Int(header + 24), Int(header + 32), U32(header + 40));
                 return section.Offset <= image.Length - section.Size ? section
                     : throw new UnexpectedLayoutException("its " + what + " lie outside the file");
             }
@@ -296,7 +301,12 @@ public sealed class RelaxLibstdcxxVersion : Task
 
         private ushort U16(int at) => BitConverter.ToUInt16(image, Checked(at, 2));
 
-        private uint U32(int at) => BitConverter.ToUInt32(image, Checked(at, 4));
+        /// <summary>An unsigned field; all that are read here are small in any real file.</summary>
+        private int U32(int at)
+        {
+            var value = BitConverter.ToInt32(image, Checked(at, 4));
+            return value >= 0 ? value : throw new UnexpectedLayoutException("a table points outside the file");
+        }
 
         private int Int(int at)
         {
