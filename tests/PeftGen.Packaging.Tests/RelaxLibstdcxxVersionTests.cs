@@ -69,7 +69,7 @@ public sealed class RelaxLibstdcxxVersionTests(PackedLibrary packed)
         Assert.Contains("expected _ZSt21ios_base_library_initv alone", Assert.Single(errors).Message);
     }
 
-    /// <summary>Also a damaged file ends in a message: cut anywhere, or with one of its leading numbers overwritten.</summary>
+    /// <summary>Also a damaged file ends in a message: cut short, or with a number of its header overwritten.</summary>
     [Fact]
     public void Reports_a_damaged_file()
     {
@@ -79,11 +79,11 @@ public sealed class RelaxLibstdcxxVersionTests(PackedLibrary packed)
             Assert.Equal("PEFTGENB01", Assert.Single(Run(Write(whole[..length])).Errors).Code);
         }
 
-        // The header's section table offset, entry size and count.
-        foreach (var field in new[] { 40, 58, 60 })
+        // In the header: where the table of sections starts, the size of its entries, and their number.
+        foreach (var (field, value) in new[] { (40, 0xff), (58, 0xff), (60, 0) })
         {
             var damaged = (byte[])whole.Clone();
-            damaged[field] = damaged[field + 1] = 0xff;
+            damaged[field] = damaged[field + 1] = (byte)value;
             Assert.Equal("PEFTGENB01", Assert.Single(Run(Write(damaged)).Errors).Code);
         }
     }
