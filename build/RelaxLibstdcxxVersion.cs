@@ -107,9 +107,9 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
 
     private static bool HostIsTooOld()
     {
-        var found = HostLibraries().ToList();
-        var wanted = Encoding.ASCII.GetBytes("\0" + NewVersion + "\0");
-        return found.Any(path => IndexOf(File.ReadAllBytes(path), wanted) < 0);
+        // Version names stand in the file as text between zero bytes; Latin-1 maps each byte to one character.
+        var latin1 = Encoding.GetEncoding("iso-8859-1");
+        return HostLibraries().Any(path => latin1.GetString(File.ReadAllBytes(path)).IndexOf("\0" + NewVersion + "\0", StringComparison.Ordinal) < 0);
     }
 
     /// <summary>
@@ -131,25 +131,6 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
                 .Select(folder => Path.Combine(folder, name)).Where(File.Exists).Take(1);
     }
 
-    private static int IndexOf(byte[] image, byte[] wanted)
-    {
-        for (var start = 0; start <= image.Length - wanted.Length; start++)
-        {
-            var same = 0;
-            while (same < wanted.Length && image[start + same] == wanted[same])
-            {
-                same++;
-            }
-
-            if (same == wanted.Length)
-            {
-                return start;
-            }
-        }
-
-        return -1;
-    }
-
     /// <summary>The file is not laid out as expected; the message says what was found.</summary>
     private sealed class UnexpectedLayoutException : Exception
     {
@@ -166,11 +147,11 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
         private const int SymbolSize = 24;
 
         private readonly byte[] image;
-        private readonly Section names;
-        private readonly Section symbols;
-        private readonly Section symbolVersions;
-        private readonly Section needs;
-        private readonly Section dynamic;
+        private readonly (int Offset, int Size, int Link) names;
+        private readonly (int Offset, int Size, int Link) symbols;
+        private readonly (int Offset, int Size, int Link) symbolVersions;
+        private readonly (int Offset, int Size, int Link) needs;
+        private readonly (int Offset, int Size, int Link) dynamic;
 
         public VersionNeed(byte[] image)
         {
@@ -193,13 +174,16 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
         {
             var needed = Needed();
             var tooNew = needed.SingleOrDefault(need => need.Library == "libstdc++.so.6" && need.Version == NewVersion);
-            if (tooNew == null || (U16(tooNew.Offset + 4) & WeakFlag) != 0)
+            if (tooNew.Version == null || (U16(tooNew.Offset + 4) & WeakFlag) != 0)
             {
                 return false;
             }
 
-            var libc = needed.FirstOrDefault(need => need.Library == "libc.so.6" && need.Version == HarmlessVersion)
-                ?? throw new UnexpectedLayoutException("it does not ask libc.so.6 for " + HarmlessVersion);
+            var libc = needed.FirstOrDefault(need => need.Library == "libc.so.6" && need.Version == HarmlessVersion);
+            if (libc.Version == null)
+            {
+                throw new UnexpectedLayoutException("it does not ask libc.so.6 for " + HarmlessVersion);
+            }
 
             var count = symbols.Size / SymbolSize;
             var wanting = Enumerable.Range(0, count)
@@ -248,9 +232,9 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
             }
         }
 
-        private List<Need> Needed()
+        private List<(int Offset, int Index, int LibraryName, string Library, int VersionName, string Version)> Needed()
         {
-            var found = new List<Need>();
+            var found = new List<(int Offset, int Index, int LibraryName, string Library, int VersionName, string Version)>();
             var entry = needs.Offset;
             for (var step = 1; step != 0; entry += step)
             {
@@ -259,7 +243,7 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
                 for (int left = U16(entry + 2); left > 0; left--)
                 {
                     var version = U32(aux + 8);
-                    found.Add(new Need(aux, U16(aux + 6), library, Name(library), version, Name(version)));
+                    found.Add((aux, U16(aux + 6), library, Name(library), version, Name(version)));
                     aux += U32(aux + 12);
                 }
 
@@ -279,7 +263,7 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
                 : throw new UnexpectedLayoutException("a name lies outside the dynamic strings");
         }
 
-        private Section Find(int type, string what, int index = -1)
+        private (int Offset, int Size, int Link) Find(int type, string what, int index = -1)
         {
             var table = Int(40);
             var size = U16(58);
@@ -291,7 +275,7 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
                     continue;
                 }
 
-                var section = new Section(Int(header + 24), Int(header + 32), U32(header + 40));
+                var section = (Offset: Int(header + 24), Size: Int(header + 32), Link: U32(header + 40));
                 return section.Offset <= image.Length - section.Size ? section
                     : throw new UnexpectedLayoutException("its " + what + " lie outside the file");
             }
@@ -322,46 +306,5 @@ public sealed class RelaxLibstdcxxVersion : Microsoft.Build.Utilities.Task
 
         private int Checked(int at, int size) => at >= 0 && at <= image.Length - size ? at
             : throw new UnexpectedLayoutException("a table points outside the file");
-
-        private sealed class Section
-        {
-            public Section(int offset, int size, int link)
-            {
-                Offset = offset;
-                Size = size;
-                Link = link;
-            }
-
-            public int Offset { get; }
-
-            public int Size { get; }
-
-            public int Link { get; }
-        }
-
-        private sealed class Need
-        {
-            public Need(int offset, int index, int libraryName, string library, int versionName, string version)
-            {
-                Offset = offset;
-                Index = index;
-                LibraryName = libraryName;
-                Library = library;
-                VersionName = versionName;
-                Version = version;
-            }
-
-            public int Offset { get; }
-
-            public int Index { get; }
-
-            public int LibraryName { get; }
-
-            public string Library { get; }
-
-            public int VersionName { get; }
-
-            public string Version { get; }
-        }
     }
 }
