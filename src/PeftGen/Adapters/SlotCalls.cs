@@ -2,7 +2,7 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace PeftGen;
+namespace PeftGen.Compiled;
 
 /// <summary>What compiled code calls: each runs the slot, or the base where the slot is empty.</summary>
 public static class SlotCalls

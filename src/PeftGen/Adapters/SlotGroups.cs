@@ -1,3 +1,4 @@
+using PeftGen.Compiled;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
