@@ -1,0 +1,47 @@
+namespace PeftGen.Packaging.Tests;
+
+public sealed class ConsumerTests(PackedLibrary packed)
+{
+    [Fact]
+    public async Task A_project_outside_the_repository_builds_and_runs_from_the_package()
+    {
+        var project = Path.Combine(packed.Root, "consumer");
+        CopyConsumer(project);
+        WriteSources(project);
+
+        var printed = await DotnetCommand.RunAsync(
+            project, TestContext.Current.CancellationToken,
+            "run", $"-p:ConsumedPeftGen={BuildFacts.PeftGenVersion}", $"-p:ConsumedTorchSharp={BuildFacts.TorchSharpVersion}",
+            $"-p:RestorePackagesPath={Path.Combine(packed.Root, "packages")}");
+
+        Assert.Contains("output 2x4", printed);
+        Assert.Contains($"library {BuildFacts.PeftGenVersion}", printed);
+    }
+
+    private static void CopyConsumer(string project)
+    {
+        Directory.CreateDirectory(project);
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Consumer")))
+        {
+            File.Copy(file, Path.Combine(project, Path.GetFileName(file)));
+        }
+    }
+
+    /// <summary>
+    /// Adds the package's folder to the sources of whoever runs the tests. What has been restored for this repository is taken from where
+    /// it is; the package itself goes to a folder of its own, so that no earlier build of the same version answers for it.
+    /// </summary>
+    private void WriteSources(string project)
+    {
+        var restored = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } chosen
+            ? chosen
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        File.WriteAllText(Path.Combine(project, "nuget.config"),
+            $"""
+            <configuration>
+              <fallbackPackageFolders><add key="restored" value="{restored}" /></fallbackPackageFolders>
+              <packageSources><add key="packed" value="{packed.Feed}" /></packageSources>
+            </configuration>
+            """);
+    }
+}
