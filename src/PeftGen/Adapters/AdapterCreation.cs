@@ -10,7 +10,9 @@ internal sealed class AdapterCreation
     private readonly List<MethodClaims> _methods;
     private readonly Dictionary<object, nn.Module> _made = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Slot> _shared = [];
+    private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
+    private AdaptAttribute? _asked;
 
     public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
     {
@@ -45,7 +47,7 @@ internal sealed class AdapterCreation
 
         foreach (var method in _methods)
             method.CheckAllFound(_compiled);
-        root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), TargetsOf);
+        root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), _methodOf, Dropout, TargetsOf);
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
     }
@@ -53,7 +55,12 @@ internal sealed class AdapterCreation
     public T Share<T>(string name, Func<T> make) where T : Slot
     {
         if (!_shared.TryGetValue(name, out var shared))
+        {
             _shared[name] = shared = make();
+            if (_asked is not null)
+                _methodOf[shared] = _asked;
+        }
+
         return (T)shared;
     }
 
@@ -146,8 +153,11 @@ internal sealed class AdapterCreation
                 if (!matches)
                     continue;
                 var site = new Site(this, claim.Claim.Kind, claim.Claim, path, host, owner, layerClaimed);
-                slots.Add(method.Method.CreateSlot(site) as T ?? throw new AdapterException(
-                    $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there."));
+                _asked = method.Method;
+                var slot = method.Method.CreateSlot(site) as T ?? throw new AdapterException(
+                    $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");
+                _methodOf[slot] = method.Method;
+                slots.Add(slot);
             }
         }
 

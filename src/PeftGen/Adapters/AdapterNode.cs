@@ -11,6 +11,7 @@ namespace PeftGen;
 public abstract class AdapterNode : nn.Module
 {
     private readonly Dictionary<string, nn.Module> _members = [];
+    private readonly LentModules _lent = new();
 
     /// <summary>Creates an empty node.</summary>
     protected AdapterNode() : base("adapter") { }
@@ -49,6 +50,21 @@ public abstract class AdapterNode : nn.Module
     {
         _members.Add(name, member);
         register_module(name, member);
+    }
+
+    /// <summary>Puts what belongs to another adapter at a place; disposing this node leaves it alone.</summary>
+    internal void Lend(string name, nn.Module member)
+    {
+        _members.Add(name, member);
+        _lent.Register(this, name, member);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _lent.GiveBack(this);
+        base.Dispose(disposing);
     }
 
     /// <summary>All slots below, each once, in the order of the tree.</summary>

@@ -1,3 +1,4 @@
+using PeftGen.Checkpoints;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -25,6 +26,31 @@ public sealed class BaseRecord
     {
         RefuseIfMerged("create an adapter");
         new AdapterCreation(host, values, generator).Fill(adapter, host);
+        Freeze(host);
+        return adapter;
+    }
+
+    /// <summary>Loads an adapter and freezes the base. If anything does not fit, an exception says what, and nothing has changed.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">An empty tree of the group's type.</param>
+    /// <param name="declared">The methods of the group, in its order. The file brings the values and decides which of them act.</param>
+    /// <param name="directory">A folder that <c>Save</c>, HF PEFT or AdapterHub wrote.</param>
+    /// <param name="generator">For dropout; null: seeded from torch's own generator.</param>
+    /// <exception cref="AdapterException">The file's methods, values or tensors do not fit what the model declares.</exception>
+    /// <exception cref="CheckpointException">A file is missing or damaged.</exception>
+    public T Load<T>(nn.Module host, T adapter, IReadOnlyList<AdaptAttribute> declared, string directory, Generator? generator = null) where T : AdapterNode
+    {
+        try
+        {
+            RefuseIfMerged("load an adapter");
+            AdapterFolder.Load(host, adapter, declared, directory, generator);
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+
         Freeze(host);
         return adapter;
     }

@@ -22,7 +22,9 @@ public sealed class ForwardContext : IDisposable
     private readonly Dictionary<InputRole, Tensor> _inputs = [];
     private readonly Dictionary<object, Tensor> _shared;
     private readonly List<IDisposable> _kept = [];
+    private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
+    private readonly string _rows = "";
 
     /// <summary>Opens the context of a call; generated code does so.</summary>
     /// <param name="options">What the caller said; null: nothing.</param>
@@ -34,11 +36,14 @@ public sealed class ForwardContext : IDisposable
             _inputs[role] = input;
     }
 
-    private ForwardContext(ForwardContext whole)
+    private ForwardContext(ForwardContext whole, RowGroup rows)
     {
         Options = whole.Options;
         _shared = whole._shared;
         _whole = whole;
+        _rows = rows.ToString();
+        foreach (var (role, input) in whole._inputs)
+            _inputs[role] = rows.SelectInput(whole, role, input);
     }
 
     /// <summary>What the caller said.</summary>
@@ -76,26 +81,20 @@ public sealed class ForwardContext : IDisposable
     }
 
     /// <summary>Records a value if the caller asked for records.</summary>
-    /// <param name="name">The name, beginning with the slot's path.</param>
+    /// <param name="name">The name, beginning with the slot's path. Where some rows of a batch run by themselves, their indices are added: <c>[0,2]</c>.</param>
     /// <param name="value">The value; a detached copy is recorded.</param>
     public void Record(string name, Tensor value)
     {
         if (Options.Records is not { } records)
             return;
-        records[name] = value.detach().clone().DetachFromDisposeScope();
+        records[name + _rows] = value.detach().clone().DetachFromDisposeScope();
     }
 
     /// <summary>The context as some rows of the batch see it. It lives as long as this one.</summary>
-    /// <param name="rows">Indices of rows, <c>[rows]</c>.</param>
-    internal ForwardContext ForRows(Tensor rows)
+    internal ForwardContext ForRows(RowGroup rows)
     {
-        var part = new ForwardContext(this);
-        foreach (var (role, input) in _inputs)
-        {
-            using var indices = rows.to(input.device);
-            part._inputs[role] = Keep(input.index_select(0, indices));
-        }
-
+        if (!_parts.TryGetValue(rows, out var part))
+            _parts[rows] = part = new ForwardContext(this, rows);
         return part;
     }
 

@@ -68,27 +68,3 @@ public sealed class Site
 
     private string OwnerPath => Kind is SiteKind.Residual or SiteKind.Attention ? Path : Path.Contains('.') ? Path[..Path.LastIndexOf('.')] : "";
 }
-
-/// <summary>The adapter's own randomness for dropout, so that what other adapters and threads draw does not change it.</summary>
-public sealed class DropoutSource(long seed)
-{
-    private readonly Dictionary<string, Generator> _generators = [];
-
-    /// <summary>Drops entries with probability <paramref name="p"/> and scales the others by 1/(1−p).</summary>
-    /// <param name="x">The input, any shape.</param>
-    /// <param name="p">The probability, in [0, 1).</param>
-    /// <returns>A tensor that the caller owns.</returns>
-    public Tensor Drop(Tensor x, double p)
-    {
-        using var mask = empty(x.shape, dtype: x.dtype, device: x.device).bernoulli_(1 - p, For(x.device)).div_(1 - p);
-        return x * mask;
-    }
-
-    private Generator For(Device device)
-    {
-        var key = device.ToString();
-        if (!_generators.TryGetValue(key, out var generator))
-            _generators[key] = generator = new Generator((ulong)seed, device);
-        return generator;
-    }
-}

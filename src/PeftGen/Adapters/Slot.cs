@@ -14,6 +14,8 @@ namespace PeftGen;
 /// </remarks>
 public abstract class Slot : nn.Module
 {
+    private readonly LentModules _lent = new();
+
     /// <summary>Creates a slot.</summary>
     /// <param name="path">The path of the site from the root, for messages and file keys.</param>
     protected Slot(string path) : base(path) => Path = path;
@@ -52,6 +54,17 @@ public abstract class Slot : nn.Module
         var p = value as Parameter ?? new Parameter(value, requires_grad: true);
         register_parameter(parameter, p);
         p.DetachFromDisposeScope();
+    }
+
+    /// <summary>Registers a slot that belongs to another adapter; disposing this one leaves it alone.</summary>
+    internal void Lend(string name, nn.Module part) => _lent.Register(this, name, part);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _lent.GiveBack(this);
+        base.Dispose(disposing);
     }
 
     /// <summary>Nothing is found by reflection: what a slot registers, it registers itself.</summary>

@@ -20,13 +20,24 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
 {
     private readonly IReadOnlyList<LayerSlot> _slots;
 
-    public ChainedLayer(string path, IEnumerable<LayerSlot> slots) : base(path)
+    /// <param name="path">The layer's path.</param>
+    /// <param name="slots">The slots, the first next to the host.</param>
+    /// <param name="lent">Whether the slots belong to other adapters.</param>
+    public ChainedLayer(string path, IEnumerable<LayerSlot> slots, bool lent = false) : base(path)
     {
         // A slot that stands in for the host lies below all others.
         _slots = slots.OrderBy(slot => slot.ReplacesHost ? 0 : 1).ToList();
         for (var i = 0; i < _slots.Count; i++)
-            register_module(i.ToString(System.Globalization.CultureInfo.InvariantCulture), _slots[i]);
+        {
+            var name = i.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            if (lent)
+                Lend(name, _slots[i]);
+            else
+                register_module(name, _slots[i]);
+        }
     }
+
+    public IReadOnlyList<LayerSlot> Chain => _slots;
 
     public override Tensor forward(LayerCall layer, Tensor x) => layer.Through(_slots, x);
 
@@ -62,12 +73,20 @@ internal sealed class SequentialLayer : LayerSlot, ISlotGroup
 {
     private readonly IReadOnlyDictionary<string, LayerSlot> _slots;
 
-    public SequentialLayer(string path, IReadOnlyDictionary<string, LayerSlot> slots) : base(path)
+    /// <param name="path">The sequence's path.</param>
+    /// <param name="slots">The slots by the names of the sequence's modules.</param>
+    /// <param name="lent">The names of those that belong to other adapters.</param>
+    public SequentialLayer(string path, IReadOnlyDictionary<string, LayerSlot> slots, IReadOnlySet<string>? lent = null) : base(path)
     {
         _slots = slots;
         foreach (var (name, slot) in slots)
-            register_module(name, slot);
+            if (lent?.Contains(name) == true)
+                Lend(name, slot);
+            else
+                register_module(name, slot);
     }
+
+    public IReadOnlyDictionary<string, LayerSlot> Elements => _slots;
 
     public override Tensor forward(LayerCall layer, Tensor x)
     {

@@ -19,17 +19,17 @@ public abstract class LayerSlot(string path) : Slot(path)
 /// <summary>One call of a layer through an adapter: the context, the host, and what lies below the slot that is running.</summary>
 public readonly struct LayerCall
 {
-    private readonly IReadOnlyList<LayerSlot>? _below;
-    private readonly int _depth;
+    private readonly Below? _below;
     private readonly bool _hooks;
 
-    internal LayerCall(ForwardContext context, nn.Module<Tensor, Tensor> host, bool hooks, IReadOnlyList<LayerSlot>? below = null, int depth = 0)
+    internal LayerCall(ForwardContext context, nn.Module<Tensor, Tensor> host, bool hooks) : this(context, host, hooks, null) { }
+
+    private LayerCall(ForwardContext context, nn.Module<Tensor, Tensor> host, bool hooks, Below? below)
     {
         Context = context;
         Host = host;
         _hooks = hooks;
         _below = below;
-        _depth = depth;
     }
 
     /// <summary>The context of the root's call.</summary>
@@ -42,13 +42,18 @@ public readonly struct LayerCall
     /// <param name="x">The input.</param>
     /// <returns>The output; the caller owns it.</returns>
     public Tensor forward(Tensor x) =>
-        _below is { } slots && _depth > 0 ? slots[_depth - 1].forward(new LayerCall(Context, Host, _hooks, slots, _depth - 1), x)
+        _below is { } slots ? slots.Slot.forward(new LayerCall(Context, Host, _hooks, slots.Rest), x)
         : _hooks ? Host.call(x)
         : Host.forward(x);
 
-    internal Tensor Through(IReadOnlyList<LayerSlot> slots, Tensor x) => new LayerCall(Context, Host, _hooks, slots, slots.Count).forward(x);
+    /// <summary>Runs slots, each around those before it, on top of what lies below.</summary>
+    internal Tensor Through(IEnumerable<LayerSlot> slots, Tensor x) =>
+        new LayerCall(Context, Host, _hooks, slots.Aggregate(_below, (rest, slot) => new Below(slot, rest))).forward(x);
 
-    internal LayerCall With(ForwardContext context) => new(context, Host, _hooks, _below, _depth);
+    internal LayerCall With(ForwardContext context) => new(context, Host, _hooks, _below);
+
+    /// <summary>The slots between the running one and the host, from the top.</summary>
+    private sealed record Below(LayerSlot Slot, Below? Rest);
 }
 
 /// <summary>A slot in place of a parameter that compiled code reads.</summary>
@@ -92,6 +97,10 @@ public readonly struct ResidualCall
 
     /// <summary>Whether a norm follows the sum.</summary>
     public bool HasNorm => _norm is not null;
+
+    /// <summary>The same passage for some rows of the batch, through the norm's slot of those rows.</summary>
+    internal Tensor forward(ResidualSlot? slot, ForwardContext context, Func<LayerSlot?, LayerSlot?> normSlot, Tensor h, Tensor r) =>
+        slot.forward(context, _norm, normSlot(_normSlot), h, r);
 
     /// <summary>The norm after the sum, <c>N(x)</c>.</summary>
     /// <param name="x">The sum, <c>[batch, tokens, dim]</c>.</param>

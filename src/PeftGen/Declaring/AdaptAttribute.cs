@@ -38,8 +38,13 @@ public abstract class AdaptAttribute : Attribute
     /// <param name="targets">For each claim, the targets in the words that HF PEFT matches with.</param>
     public abstract void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets);
 
+    /// <summary>Whether a file's configuration is one of this method. Default: whether its <c>peft_type</c> is <see cref="PeftType"/>.</summary>
+    /// <param name="config">The object read from <c>adapter_config.json</c>; of AdapterHub's, one configuration such as <c>{"architecture": "lora", …}</c>.</param>
+    public virtual bool Reads(JsonObject config) =>
+        config["peft_type"] is JsonValue type && type.TryGetValue(out string? name) && name == PeftType;
+
     /// <summary>The values that a file brings, as a new value of the same method.</summary>
-    /// <param name="config">The object read from <c>adapter_config.json</c>.</param>
+    /// <param name="config">A configuration for which <see cref="Reads"/> is true.</param>
     public abstract AdaptAttribute ReadConfig(JsonObject config);
 
     /// <summary>The attribute as one would write it in C#, for error messages: <c>[LoRA(rank: 8, targets: "q_proj")]</c>.</summary>

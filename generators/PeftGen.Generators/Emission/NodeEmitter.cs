@@ -1,0 +1,72 @@
+using PeftGen.Generators.Model;
+
+namespace PeftGen.Generators.Emission;
+
+/// <summary>Prints the nested <c>Adapter</c>: what an adapter puts beside one instance of the class.</summary>
+internal static class NodeEmitter
+{
+    public static void Emit(SourceWriter writer, ClassModel model)
+    {
+        writer.Line("global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();").Line();
+        foreach (var abstraction in model.Abstractions)
+            EmitAbstraction(writer, model, abstraction);
+
+        writer.Line($"/// <summary>What an adapter puts beside a <see cref=\"{Cref(model.Name)}\"/>: a slot for each place that can be adapted.</summary>");
+        writer.Line("[global::System.CodeDom.Compiler.GeneratedCode(\"PeftGen\", \"0.1.0\")]");
+        writer.Open(model.BaseAdapter is null ? "public class Adapter : global::PeftGen.AdapterNode" : $"public new class Adapter : {model.BaseAdapter}");
+        foreach (var member in model.Members.Where(m => m.Kind != "Plain"))
+            EmitProperty(writer, member);
+        writer.Line("/// <inheritdoc/>");
+        writer.Line("protected override global::PeftGen.AdapterNode New() => new Adapter();").Line();
+        EmitMembers(writer, model);
+        writer.Close();
+    }
+
+    private static void EmitAbstraction(SourceWriter writer, ClassModel model, AbstractionModel abstraction)
+    {
+        var names = abstraction.Parameters.Select((_, i) => $"input{i + 1}").ToList();
+        var parameters = string.Concat(abstraction.Parameters.Select((type, i) => $", {type} {names[i]}"));
+        writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.forward(global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
+        writer.Indented($"forward((Adapter)adapter, context, {string.Join(", ", names)});").Line();
+    }
+
+    private static void EmitProperty(SourceWriter writer, MemberModel member)
+    {
+        var summary = member.Kind switch
+        {
+            "Residual" => "Where a sub-layer's output meets its residual.",
+            "Attention" => "Where keys and values enter attention.",
+            "Parameter" => $"In place of <c>{member.Name}</c>; null where it is not adapted.",
+            "Layer" => $"Beside <c>{member.Name}</c>; null where it is not adapted.",
+            "Layers" or "Children" => $"Beside the elements of <c>{member.Name}</c>.",
+            _ => $"Beside <c>{member.Name}</c>.",
+        };
+        writer.Line($"/// <summary>{summary}</summary>");
+        writer.Line(member.Kind is "Layers" or "Children"
+            ? $"public global::PeftGen.AdapterList<{member.Type}> {member.Name} => ListAt<{member.Type}>(\"{member.Name}\");"
+            : $"public {member.Type}{(member.IsOptional ? "?" : "")} {member.Name} => At<{member.Type}>(\"{member.Name}\"){(member.IsOptional ? "" : "!")};");
+        writer.Line();
+    }
+
+    private static void EmitMembers(SourceWriter writer, ClassModel model)
+    {
+        const string Member = "global::PeftGen.Member";
+        const string Kind = "global::PeftGen.MemberKind";
+        writer.Line("/// <inheritdoc/>");
+        writer.Open($"protected override global::System.Collections.Generic.IEnumerable<{Member}> Members(global::TorchSharp.torch.nn.Module host)");
+        writer.Line($"var self = ({model.Name})host;");
+        if (model.BaseAdapter is not null)
+            writer.Line("foreach (var member in base.Members(host))").Indented("yield return member;");
+        foreach (var member in model.Members)
+        {
+            var path = member.Path == member.Name ? "" : $", \"{member.Path}\"";
+            writer.Line($"yield return new {Member}({Kind}.{member.Kind}, \"{member.Name}\"{path}, {(member.Host is null ? "null" : "self." + member.Host)});");
+        }
+
+        if (model.BaseAdapter is null && model.Members.Count == 0)
+            writer.Line("yield break;");
+        writer.Close();
+    }
+
+    private static string Cref(string name) => name.Replace('<', '{').Replace('>', '}');
+}

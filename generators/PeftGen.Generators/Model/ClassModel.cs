@@ -1,0 +1,127 @@
+namespace PeftGen.Generators.Model;
+
+/// <summary>All that is emitted for one class.</summary>
+/// <param name="HintName">The name of the generated file.</param>
+/// <param name="Scopes">The namespaces around the class, outermost first, with the usings of each; the first is the file itself.</param>
+/// <param name="Containers">The headers of the classes around it, outermost first.</param>
+/// <param name="Header">The class's own header, for example <c>partial class Block&lt;T&gt;</c>.</param>
+/// <param name="Name">The class with its type parameters, as its own code names it.</param>
+/// <param name="IsSealed">Whether nothing derives from the class.</param>
+/// <param name="BaseAdapter">The adapter class of the compiled base class; null: there is none.</param>
+/// <param name="Nullable">Whether the user's code is in a nullable context.</param>
+/// <param name="Names">The names that emitted code uses for its own parameters.</param>
+/// <param name="Members">The places of the adapter, without inherited ones.</param>
+/// <param name="Bodies">The compiled methods.</param>
+/// <param name="Abstractions">Signatures of abstract module types under which the class is run, as <c>IAdapted</c> needs them.</param>
+/// <param name="Root">What a root has besides; null: the class is none.</param>
+internal sealed record ClassModel(
+    string HintName,
+    EquatableArray<ScopeModel> Scopes,
+    EquatableArray<string> Containers,
+    string Header,
+    string Name,
+    bool IsSealed,
+    string? BaseAdapter,
+    bool Nullable,
+    NameModel Names,
+    EquatableArray<MemberModel> Members,
+    EquatableArray<BodyModel> Bodies,
+    EquatableArray<AbstractionModel> Abstractions,
+    RootModel? Root);
+
+/// <summary>A file or namespace with its usings.</summary>
+/// <param name="Namespace">The namespace as written; null: the file.</param>
+/// <param name="FileScoped">Whether the namespace ends with a semicolon.</param>
+/// <param name="Usings">Usings and aliases as written, externs included.</param>
+internal sealed record ScopeModel(string? Namespace, bool FileScoped, EquatableArray<string> Usings);
+
+/// <summary>Names that occur nowhere in the class.</summary>
+/// <param name="Adapter">The parameter that holds the adapter's node.</param>
+/// <param name="Context">The parameter that holds the context.</param>
+internal sealed record NameModel(string Adapter, string Context);
+
+/// <summary>A place of the adapter.</summary>
+/// <param name="Kind">The name in <c>PeftGen.MemberKind</c>.</param>
+/// <param name="Name">The property's name.</param>
+/// <param name="Path">The path in checkpoints, relative to the class.</param>
+/// <param name="Host">The field or property of the host; null: the site has none.</param>
+/// <param name="Type">The type of the property, or of the elements of a list.</param>
+/// <param name="IsOptional">Whether a child's node can be absent although the class is compiled.</param>
+internal sealed record MemberModel(string Kind, string Name, string Path, string? Host, string Type, bool IsOptional);
+
+/// <summary>A method of the class, compiled.</summary>
+/// <param name="Documentation">The name that the emitted documentation refers to.</param>
+/// <param name="Modifiers">Modifiers, a blank after each.</param>
+/// <param name="ReturnType">The type as written.</param>
+/// <param name="Name">The name with type parameters as written.</param>
+/// <param name="Parameters">The parameters as written.</param>
+/// <param name="Arguments">The parameters as arguments of a call that hands them on.</param>
+/// <param name="Constraints">The constraints as written.</param>
+/// <param name="Body">The rewritten body, from its opening brace or arrow; null: abstract.</param>
+/// <param name="File">The user's file.</param>
+/// <param name="Line">The line, from 1, on which the body begins.</param>
+/// <param name="Column">The column on which the body begins, from 0.</param>
+/// <param name="Overrides">The adapter types of base classes whose overloads this one has to override.</param>
+/// <param name="WithHooks">Whether <c>call</c> is emitted too.</param>
+/// <param name="Sequence">The number of arguments of the module's own <c>forward</c>, if the method is that; else 0.</param>
+/// <param name="Returns">Whether the method returns a value.</param>
+internal sealed record BodyModel(
+    string Documentation,
+    string Modifiers,
+    string ReturnType,
+    string Name,
+    string Parameters,
+    string Arguments,
+    string Constraints,
+    string? Body,
+    string File,
+    int Line,
+    int Column,
+    EquatableArray<string> Overrides,
+    bool WithHooks,
+    int Sequence,
+    bool Returns);
+
+/// <summary>A parameter that slots can ask for.</summary>
+/// <param name="Role">The name in <c>PeftGen.InputRole</c>.</param>
+/// <param name="Expression">The parameter's name.</param>
+internal sealed record InputModel(string Role, string Expression);
+
+/// <summary>An abstract module type under which a class is run.</summary>
+/// <param name="Interface">The type arguments of <c>IAdapted</c>.</param>
+/// <param name="Result">The result's type.</param>
+/// <param name="Parameters">The parameters' types.</param>
+internal sealed record AbstractionModel(string Interface, string Result, EquatableArray<string> Parameters);
+
+/// <summary>What a root has besides its bodies.</summary>
+/// <param name="Record">The name of the private field that remembers what is merged.</param>
+/// <param name="ModuleBase">The module type that <c>With</c> returns.</param>
+/// <param name="Groups">The groups of methods.</param>
+/// <param name="Entries">The methods that users call with an adapter.</param>
+internal sealed record RootModel(string Record, string ModuleBase, EquatableArray<GroupModel> Groups, EquatableArray<EntryModel> Entries);
+
+/// <summary>A method of a root that users call with an adapter: it opens the context.</summary>
+/// <param name="Access">Its accessibility.</param>
+/// <param name="ReturnType">The type as written.</param>
+/// <param name="Returns">Whether it returns a value.</param>
+/// <param name="Name">The name.</param>
+/// <param name="Parameters">The parameters as written.</param>
+/// <param name="Arguments">The parameters as arguments.</param>
+/// <param name="Inputs">What slots can ask for.</param>
+/// <param name="IsForward">Whether it is the module's own forward.</param>
+internal sealed record EntryModel(
+    string Access, string ReturnType, bool Returns, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward);
+
+/// <summary>A group of methods that apply together.</summary>
+/// <param name="Type">The adapter type, for example <c>LoRAAdapter</c>.</param>
+/// <param name="Infix">What stands in factory names between Create and Adapter; empty for the default group.</param>
+/// <param name="Methods">The methods in the order of the attributes.</param>
+/// <param name="Merges">Whether every method can merge.</param>
+internal sealed record GroupModel(string Type, string Infix, EquatableArray<DeclaredMethodModel> Methods, bool Merges);
+
+/// <summary>A declared method.</summary>
+/// <param name="Type">The method's type, fully qualified.</param>
+/// <param name="Parameter">The name of the factory's parameter for other values.</param>
+/// <param name="Creation">The expression that makes the declared values.</param>
+/// <param name="Summary">The attribute as declared, for documentation.</param>
+internal sealed record DeclaredMethodModel(string Type, string Parameter, string Creation, string Summary);

@@ -1,0 +1,15 @@
+using Microsoft.CodeAnalysis.Text;
+
+namespace PeftGen.Generators.Model;
+
+/// <summary>A diagnostic as a value.</summary>
+/// <param name="Id">The id of its descriptor.</param>
+/// <param name="File">The path of the syntax tree.</param>
+/// <param name="Span">The place in it.</param>
+/// <param name="Arguments">What the message's placeholders stand for.</param>
+internal sealed record DiagnosticModel(string Id, string File, TextSpan Span, EquatableArray<string> Arguments);
+
+/// <summary>What the parser finds in a compilation.</summary>
+/// <param name="Classes">The classes to emit, sorted.</param>
+/// <param name="Diagnostics">What is wrong.</param>
+internal sealed record ParseResult(EquatableArray<ClassModel> Classes, EquatableArray<DiagnosticModel> Diagnostics);

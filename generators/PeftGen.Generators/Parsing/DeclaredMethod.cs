@@ -1,0 +1,112 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>One attribute of a root: a method, its constants, and the sites it wants. All knowledge of the method comes from its own type.</summary>
+internal sealed class DeclaredMethod
+{
+    public DeclaredMethod(AttributeData data, AttributeSyntax syntax)
+    {
+        Data = data;
+        Syntax = syntax;
+        Type = data.AttributeClass!;
+        Values = ReadValues(data);
+        Group = Values.TryGetValue("Group", out var group) ? group.Value as string : null;
+        Composes = FlagOf("ComposesAttribute");
+        Merges = FlagOf("MergesAttribute") && !Properties(Type).Any(p => Has(p, "PreventsMergeAttribute") && ValueOf(p.Name)?.Value is true);
+    }
+
+    public AttributeData Data { get; }
+
+    public AttributeSyntax Syntax { get; }
+
+    public INamedTypeSymbol Type { get; }
+
+    /// <summary>The method's name without the suffix that C# lets one leave out.</summary>
+    public string Name => Type.Name.EndsWith("Attribute", StringComparison.Ordinal) ? Type.Name.Substring(0, Type.Name.Length - 9) : Type.Name;
+
+    public string? Group { get; }
+
+    /// <summary>Whether the method can share a site with another of its group.</summary>
+    public bool Composes { get; }
+
+    /// <summary>Whether adapters with the declared values can be merged.</summary>
+    public bool Merges { get; }
+
+    public List<DeclaredClaim> Claims { get; } = [];
+
+    private Dictionary<string, TypedConstant> Values { get; }
+
+    /// <summary>The constant of a constructor parameter or property, by name; null where neither the declaration nor a default gives one.</summary>
+    public TypedConstant? ValueOf(string name) => Values.TryGetValue(name, out var value) ? value : null;
+
+    /// <summary>Where a value stands in the user's code.</summary>
+    public (AttributeArgumentSyntax? argument, TextSpan span) PlaceOf(string name)
+    {
+        var arguments = Syntax.ArgumentList?.Arguments ?? default;
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            var given = arguments[i].NameEquals?.Name.Identifier.ValueText ?? arguments[i].NameColon?.Name.Identifier.ValueText
+                ?? (i < Data.AttributeConstructor!.Parameters.Length ? Data.AttributeConstructor.Parameters[i].Name : "");
+            if (string.Equals(given, name, StringComparison.OrdinalIgnoreCase))
+                return (arguments[i], arguments[i].Expression.Span);
+        }
+
+        return (null, Syntax.Name.Span);
+    }
+
+    /// <summary>All properties of a method's type, inherited ones included.</summary>
+    public static IEnumerable<IPropertySymbol> Properties(INamedTypeSymbol type)
+    {
+        for (INamedTypeSymbol? current = type; current is not null; current = current.BaseType)
+            foreach (var property in current.GetMembers().OfType<IPropertySymbol>())
+                yield return property;
+    }
+
+    public static bool Has(ISymbol symbol, string attribute) => AttributesOf(symbol, attribute).Any();
+
+    /// <summary>The attributes of a symbol with a name in PeftGen's namespace.</summary>
+    public static IEnumerable<AttributeData> AttributesOf(ISymbol symbol, string attribute) =>
+        symbol.GetAttributes().Where(a => a.AttributeClass?.Name == attribute && a.AttributeClass.ContainingNamespace.ToDisplayString() == "PeftGen");
+
+    private bool FlagOf(string attribute) =>
+        AttributesOf(Type, attribute).FirstOrDefault() is not { } data || data.ConstructorArguments is not [{ Value: false }];
+
+    private static Dictionary<string, TypedConstant> ReadValues(AttributeData data)
+    {
+        var values = new Dictionary<string, TypedConstant>(StringComparer.OrdinalIgnoreCase);
+        var parameters = data.AttributeConstructor?.Parameters ?? [];
+        for (var i = 0; i < parameters.Length && i < data.ConstructorArguments.Length; i++)
+            values[parameters[i].Name] = data.ConstructorArguments[i];
+        foreach (var named in data.NamedArguments)
+            values[named.Key] = named.Value;
+        return values;
+    }
+}
+
+/// <summary>A wish for sites, as the constants of a declaration express it.</summary>
+/// <param name="Method">The declaration.</param>
+/// <param name="Property">The property that expresses it.</param>
+/// <param name="Kind">The kind of site.</param>
+/// <param name="Targets">Where.</param>
+/// <param name="Hosts">The layer types that can carry the method; empty: any.</param>
+/// <param name="Optional">Whether it is no mistake that nothing matches.</param>
+internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, SiteKind Kind, TargetList Targets, IReadOnlyList<INamedTypeSymbol> Hosts, bool Optional)
+{
+    /// <summary>Where one target stands: the very characters of a plain string literal, else the expression.</summary>
+    public TextSpan SpanOf(TargetItem item) => SpanOf(item.Start, item.Length);
+
+    public TextSpan SpanOf(int start, int length) => SpanIn(Method, Property, start, length);
+
+    public static TextSpan SpanIn(DeclaredMethod method, string property, int start, int length)
+    {
+        var (argument, span) = method.PlaceOf(property);
+        return argument?.Expression is LiteralExpressionSyntax { RawKind: (int)SyntaxKind.StringLiteralExpression } literal
+            && literal.Token.Text.Length == literal.Token.ValueText.Length + 2
+            ? new TextSpan(literal.Token.SpanStart + 1 + start, length)
+            : span;
+    }
+}

@@ -1,0 +1,20 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+using PeftGen.Generators.Model;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>Collects diagnostics, each once.</summary>
+internal sealed class DiagnosticList
+{
+    private readonly HashSet<DiagnosticModel> _seen = [];
+
+    public List<DiagnosticModel> Items { get; } = [];
+
+    public void Add(string id, SyntaxTree tree, TextSpan span, params string[] arguments)
+    {
+        var diagnostic = new DiagnosticModel(id, tree.FilePath, span, arguments.ToEquatable());
+        if (_seen.Add(diagnostic))
+            Items.Add(diagnostic);
+    }
+}

@@ -1,0 +1,68 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>The types of TorchSharp and PeftGen that the parser asks about.</summary>
+internal sealed class KnownTypes
+{
+    private KnownTypes(Compilation compilation, INamedTypeSymbol adapt, INamedTypeSymbol module)
+    {
+        Adapt = adapt;
+        Module = module;
+        Tensor = compilation.GetTypeByMetadataName("TorchSharp.torch+Tensor")!;
+        Parameter = compilation.GetTypeByMetadataName("TorchSharp.Modules.Parameter")!;
+        Linear = compilation.GetTypeByMetadataName("TorchSharp.Modules.Linear")!;
+        Sequential = compilation.GetTypeByMetadataName("TorchSharp.Modules.Sequential")!;
+        Adaptable = compilation.GetTypeByMetadataName("PeftGen.IAdaptable")!;
+    }
+
+    /// <summary><c>PeftGen.AdaptAttribute</c>, the base of all methods.</summary>
+    public INamedTypeSymbol Adapt { get; }
+
+    /// <summary><c>torch.nn.Module</c>.</summary>
+    public INamedTypeSymbol Module { get; }
+
+    public INamedTypeSymbol Tensor { get; }
+
+    public INamedTypeSymbol Parameter { get; }
+
+    public INamedTypeSymbol Linear { get; }
+
+    public INamedTypeSymbol Sequential { get; }
+
+    /// <summary><c>PeftGen.IAdaptable</c>, which compiled classes of other assemblies implement.</summary>
+    public INamedTypeSymbol Adaptable { get; }
+
+    /// <summary>The types, or null where the compilation does not know PeftGen or TorchSharp.</summary>
+    public static KnownTypes? Find(Compilation compilation) =>
+        compilation.GetTypeByMetadataName("PeftGen.AdaptAttribute") is { } adapt && compilation.GetTypeByMetadataName("TorchSharp.torch+nn+Module") is { } module
+            ? new KnownTypes(compilation, adapt, module)
+            : null;
+
+    public bool IsModule(ITypeSymbol type) => DerivesFrom(type, Module);
+
+    /// <summary>Whether a type is one of TorchSharp's abstract <c>Module&lt;…&gt;</c>.</summary>
+    public bool IsAbstractModule(ITypeSymbol type) =>
+        type is INamedTypeSymbol { Name: "Module" } named && SymbolEqualityComparer.Default.Equals(named.ContainingType, Module.ContainingType);
+
+    /// <summary>The <c>Module&lt;…&gt;</c> that a module type derives from; null if it derives from <c>Module</c> alone.</summary>
+    public INamedTypeSymbol? ModuleBase(ITypeSymbol type)
+    {
+        for (ITypeSymbol? current = type; current is not null; current = current.BaseType)
+            if (IsAbstractModule(current))
+                return current is INamedTypeSymbol { TypeArguments.Length: > 0 } generic ? generic : null;
+        return null;
+    }
+
+    /// <summary>Whether a module takes one tensor and returns one.</summary>
+    public bool IsTensorToTensor(ITypeSymbol type) =>
+        ModuleBase(type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
+
+    public static bool DerivesFrom(ITypeSymbol type, INamedTypeSymbol ancestor)
+    {
+        for (ITypeSymbol? current = type; current is not null; current = current.BaseType)
+            if (SymbolEqualityComparer.Default.Equals(current.OriginalDefinition, ancestor))
+                return true;
+        return false;
+    }
+}

@@ -1,0 +1,122 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>The module classes of a compilation, bound as they are met.</summary>
+internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
+{
+    private readonly Dictionary<INamedTypeSymbol, ModelClass> _classes = new(SymbolEqualityComparer.Default);
+    private readonly Dictionary<ModelChild, IReadOnlyList<ModelClass>> _candidates = [];
+    private List<INamedTypeSymbol>? _allModules;
+
+    public KnownTypes Known { get; } = known;
+
+    public Compilation Compilation { get; } = compilation;
+
+    /// <summary>The class of a symbol, if it is a module class of this compilation.</summary>
+    public ModelClass? ClassOf(ITypeSymbol? type)
+    {
+        if (type?.OriginalDefinition is not INamedTypeSymbol { TypeKind: TypeKind.Class } symbol || !IsOfThisCompilation(symbol) || !Known.IsModule(symbol))
+            return null;
+        if (!_classes.TryGetValue(symbol, out var known))
+            _classes[symbol] = known = new ModelClass(symbol, ClassOf(symbol.BaseType), ReadChildren(symbol).ToList());
+        return known;
+    }
+
+    /// <summary>The classes that may stand where a type is declared: the class itself, and those of this compilation that derive from it.</summary>
+    public IReadOnlyList<ModelClass> Candidates(ModelChild child)
+    {
+        if (!_candidates.TryGetValue(child, out var candidates))
+            _candidates[child] = candidates = FindCandidates(child).ToList();
+        return candidates;
+    }
+
+    private IEnumerable<ModelClass> FindCandidates(ModelChild child)
+    {
+        var type = child.Type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault() ?? child.Type : child.Type;
+        if (child.Shape == ChildShape.Sequential)
+            return AllModules().Where(Known.IsTensorToTensor).Select(m => ClassOf(m)!);
+        if (child.Shape is not (ChildShape.Composite or ChildShape.Abstract))
+            return [];
+        return AllModules().Where(m => IsAssignable(m, type)).Select(m => ClassOf(m)!);
+    }
+
+    /// <summary>Whether an instance of a class may be referred to by a type.</summary>
+    public static bool IsAssignable(ITypeSymbol type, ITypeSymbol to)
+    {
+        for (ITypeSymbol? current = type; current is not null; current = current.BaseType)
+            if (SymbolEqualityComparer.Default.Equals(current, to) || SymbolEqualityComparer.Default.Equals(current.OriginalDefinition, to.OriginalDefinition) && IsOpen(current, to))
+                return true;
+        return type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i, to));
+    }
+
+    // Of generic classes only the definition is known here: which arguments an instance has does not matter for its children.
+    private static bool IsOpen(ITypeSymbol type, ITypeSymbol to) =>
+        type is INamedTypeSymbol { IsGenericType: true } generic && !generic.ContainingNamespace.ToDisplayString().StartsWith("TorchSharp", StringComparison.Ordinal) && to is INamedTypeSymbol;
+
+    private bool IsOfThisCompilation(INamedTypeSymbol symbol) => SymbolEqualityComparer.Default.Equals(symbol.ContainingAssembly, Compilation.Assembly);
+
+    private List<INamedTypeSymbol> AllModules()
+    {
+        if (_allModules is null)
+        {
+            _allModules = [];
+            Collect(Compilation.SourceModule.GlobalNamespace);
+        }
+
+        return _allModules;
+
+        void Collect(INamespaceOrTypeSymbol container)
+        {
+            foreach (var member in container.GetMembers())
+            {
+                if (member is INamedTypeSymbol { TypeKind: TypeKind.Class } type && Known.IsModule(type))
+                    _allModules.Add(type);
+                if (member is INamespaceOrTypeSymbol inner)
+                    Collect(inner);
+            }
+        }
+    }
+
+    private IEnumerable<ModelChild> ReadChildren(INamedTypeSymbol type)
+    {
+        foreach (var field in type.GetMembers().OfType<IFieldSymbol>().Where(f => !f.IsStatic && !f.IsConst))
+        {
+            var symbol = field.AssociatedSymbol ?? field;
+            var (elements, isList) = ElementType(field.Type);
+            if (Shape(elements) is not { } shape || (isList && shape == ChildShape.Parameter))
+                continue;
+            yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol), field.NullableAnnotation == NullableAnnotation.Annotated);
+        }
+    }
+
+    private static string PathOf(ISymbol symbol) =>
+        DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path : symbol.Name;
+
+    private ChildShape? Shape(ITypeSymbol type)
+    {
+        if (KnownTypes.DerivesFrom(type, Known.Parameter))
+            return ChildShape.Parameter;
+        if (type is ITypeParameterSymbol parameter)
+            return parameter.ConstraintTypes.Any(Known.IsModule) ? ChildShape.Abstract : null;
+        if (!Known.IsModule(type))
+            return null;
+        if (Known.IsAbstractModule(type))
+            return ChildShape.Abstract;
+        if (KnownTypes.DerivesFrom(type, Known.Sequential))
+            return ChildShape.Sequential;
+        return ClassOf(type) is not null ? ChildShape.Composite : ChildShape.BuiltIn;
+    }
+
+    /// <summary>The element type of a list, array or dictionary of modules; else the type itself.</summary>
+    private (ITypeSymbol type, bool isList) ElementType(ITypeSymbol type)
+    {
+        if (type is IArrayTypeSymbol array)
+            return (array.ElementType, true);
+        if (type is not INamedTypeSymbol { IsGenericType: true } named || Known.IsAbstractModule(named) || ClassOf(named) is not null)
+            return (type, false);
+        var last = named.TypeArguments[named.TypeArguments.Length - 1];
+        var isModules = last is ITypeParameterSymbol ? named.Name is "ModuleList" or "ModuleDict" or "List" : Known.IsModule(last);
+        return isModules ? (last, true) : (type, false);
+    }
+}

@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Model;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>From annotated classes to the models of all classes to emit. Only the parser sees symbols.</summary>
+internal static class ModelParser
+{
+    public static ParseResult Parse(ImmutableArray<string> declaring, Compilation compilation, CancellationToken cancel)
+    {
+        var diagnostics = new DiagnosticList();
+        if (declaring.IsEmpty || KnownTypes.Find(compilation) is not { } known)
+            return new ParseResult(default, default);
+        var graph = new ModelGraph(compilation, known);
+        var scanner = new BodyScanner(graph, cancel);
+        var sites = new CompiledSites();
+        var roots = new Dictionary<ModelClass, List<DeclaredMethod>>();
+        var holders = new Dictionary<ModelClass, HashSet<ModelClass>>();
+        var abstractly = new HashSet<ModelClass>();
+
+        foreach (var symbol in declaring.Distinct().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>())
+        {
+            var methods = DeclarationParser.Parse(symbol, known, diagnostics);
+            if (graph.ClassOf(symbol) is not { } root)
+            {
+                foreach (var method in methods)
+                    diagnostics.Add("PG005", method.Syntax.SyntaxTree, method.Syntax.Span, method.Name, symbol.Name);
+                continue;
+            }
+
+            var walker = PlaceWalker.Walk(graph, root, cancel);
+            var finder = new SiteFinder(root, walker, sites, scanner, diagnostics);
+            foreach (var method in methods)
+                finder.Match(method);
+            roots[root] = methods;
+            Merge(holders, walker.Holders);
+            abstractly.UnionWith(walker.Abstractly);
+        }
+
+        var reach = new Reachability(graph, scanner, sites, holders);
+        NeverCalled.Report(graph, scanner, sites, reach, diagnostics);
+        var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);
+        // A root is emitted even where nothing below it is, so that mistakes show as our diagnostics alone.
+        var classes = reach.Classes.Union(roots.Keys)
+            .Where(type => PartialCheck.Passes(type, roots.ContainsKey(type), diagnostics) & NameCheck.Passes(type, roots.ContainsKey(type), diagnostics))
+            .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
+            .OrderBy(model => model.HintName, StringComparer.Ordinal)
+            .ToEquatable();
+        return new ParseResult(classes, diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable());
+    }
+
+    private static void Merge(Dictionary<ModelClass, HashSet<ModelClass>> all, Dictionary<ModelClass, HashSet<ModelClass>> one)
+    {
+        foreach (var pair in one)
+            if (all.TryGetValue(pair.Key, out var known))
+                known.UnionWith(pair.Value);
+            else
+                all[pair.Key] = pair.Value;
+    }
+}
+
+/// <summary>Code can only be generated into classes that are partial, with all classes around them.</summary>
+internal static class PartialCheck
+{
+    public static bool Passes(ModelClass type, bool isRoot, DiagnosticList diagnostics)
+    {
+        var passes = true;
+        for (INamedTypeSymbol? current = type.Symbol; current is not null; current = current.ContainingType)
+        {
+            foreach (var declaration in current.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<TypeDeclarationSyntax>())
+            {
+                if (declaration.Modifiers.Any(m => m.ValueText == "partial"))
+                    continue;
+                var why = !SymbolEqualityComparer.Default.Equals(current, type.Symbol) ? $"is declared around {type.Symbol.Name}, which is compiled"
+                    : isRoot ? "bears a method of adaptation"
+                    : "lies on the way to a target";
+                diagnostics.Add("PG004", declaration.SyntaxTree, declaration.Identifier.Span, current.Name, why);
+                passes = false;
+            }
+        }
+
+        return passes;
+    }
+}
+
+/// <summary>What is emitted must not meet what the user declared.</summary>
+internal static class NameCheck
+{
+    private static readonly string[] OfRoots = ["Adapter", "Adapted", "With", "Unfreeze"];
+
+    public static bool Passes(ModelClass type, bool isRoot, DiagnosticList diagnostics)
+    {
+        var passes = true;
+        foreach (var name in isRoot ? OfRoots : OfRoots.Take(1))
+            foreach (var member in type.Symbol.GetMembers(name))
+            {
+                var place = member.Locations.FirstOrDefault(l => l.IsInSource);
+                if (place is null)
+                    continue;
+                diagnostics.Add("PG009", place.SourceTree!, place.SourceSpan, type.Symbol.Name, name);
+                passes = false;
+            }
+
+        return passes;
+    }
+}
+
+/// <summary>A target that no code calls would be adapted in vain.</summary>
+internal static class NeverCalled
+{
+    public static void Report(ModelGraph graph, BodyScanner scanner, CompiledSites sites, Reachability reach, DiagnosticList diagnostics)
+    {
+        var uses = reach.Classes.SelectMany(type => scanner.Scan(type).SelectMany(m => m.Uses.Select(use => (type, use)))).ToList();
+        foreach (var (owner, child) in sites.Children)
+        {
+            if (child.Shape == ChildShape.Parameter || uses.Any(u => Calls(graph, u.type, u.use, owner, child)))
+                continue;
+            foreach (var claim in sites.ClaimsOn(owner, child).Where(c => c.Kind == SiteKind.Layer && !c.Optional).Distinct())
+            {
+                var item = claim.Targets.Items.FirstOrDefault(i => i.Pattern?.Matches(child.Path) == true) ?? claim.Targets.Items[0];
+                diagnostics.Add("PG002", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item), item.Text, owner.Symbol.Name, child.Name);
+            }
+        }
+    }
+
+    private static bool Calls(ModelGraph graph, ModelClass type, Use use, ModelClass owner, ModelChild child)
+    {
+        var receiver = use switch
+        {
+            LayerUse layer => layer.Receiver,
+            NodeUse node => node.Receiver,
+            ResidualUse { Norm: { } norm } => norm.Receiver,
+            MethodGroupUse group => group.Receiver,
+            _ => null,
+        };
+        if (receiver is null)
+            return false;
+        if (receiver.IsDirect)
+            return receiver.Chain.Any(link => link.owner == owner && link.child == child);
+        return type.Lineage.Contains(owner)
+            && (ModelGraph.IsAssignable(child.Type, receiver.Type) || ModelGraph.IsAssignable(receiver.Type, child.Type)
+                || graph.Candidates(child).Any(c => ModelGraph.IsAssignable(c.Symbol, receiver.Type)));
+    }
+}

@@ -1,0 +1,142 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>What lies at a path below a root.</summary>
+internal enum PlaceKind
+{
+    /// <summary>A layer, or a module whose class is known only at run time.</summary>
+    Layer,
+
+    /// <summary>A parameter within a built-in layer.</summary>
+    LayerParameter,
+
+    /// <summary>A parameter that a class of this compilation declares.</summary>
+    Parameter,
+
+    /// <summary>A module of a class of this compilation; its bodies may hold sites.</summary>
+    Module,
+
+    /// <summary>Something within a class of another assembly, which cannot be compiled here.</summary>
+    Elsewhere,
+}
+
+/// <summary>A path below a root and what lies there.</summary>
+/// <param name="Kind">What lies there.</param>
+/// <param name="Path">The path; <c>*</c> stands for an index.</param>
+/// <param name="Owner">The class that declares the child; of a module the class itself.</param>
+/// <param name="Child">The child; null for a module.</param>
+/// <param name="Type">The child's type.</param>
+internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, ModelChild? Child, ITypeSymbol? Type)
+{
+    public bool IsLinear { get; init; }
+
+    public TargetCandidate Candidate => new(Path, IsLinear);
+}
+
+/// <summary>Walks the classes below a root by the types of their fields.</summary>
+internal sealed class PlaceWalker
+{
+    private const int MostPlaces = 20_000;
+    private readonly ModelGraph _graph;
+    private readonly CancellationToken _cancel;
+    private readonly Dictionary<ModelClass, int> _onPath = [];
+
+    private PlaceWalker(ModelGraph graph, CancellationToken cancel)
+    {
+        _graph = graph;
+        _cancel = cancel;
+    }
+
+    public List<Place> Places { get; } = [];
+
+    /// <summary>For each class met, the classes that hold it.</summary>
+    public Dictionary<ModelClass, HashSet<ModelClass>> Holders { get; } = [];
+
+    /// <summary>Classes met where only an abstract type is declared.</summary>
+    public HashSet<ModelClass> Abstractly { get; } = [];
+
+    public static PlaceWalker Walk(ModelGraph graph, ModelClass root, CancellationToken cancel)
+    {
+        var walker = new PlaceWalker(graph, cancel);
+        walker.WalkClass(root, "", null);
+        return walker;
+    }
+
+    private void WalkClass(ModelClass type, string path, ModelClass? holder)
+    {
+        _cancel.ThrowIfCancellationRequested();
+        if (!Holders.TryGetValue(type, out var holders))
+            Holders[type] = holders = [];
+        if (holder is not null)
+            holders.Add(holder);
+
+        // A class may hold itself, at any depth: twice on one path shows every pair of neighbours.
+        _onPath.TryGetValue(type, out var depth);
+        if (depth >= 2 || Places.Count > MostPlaces)
+            return;
+        _onPath[type] = depth + 1;
+        Places.Add(new Place(PlaceKind.Module, path, type, null, type.Symbol));
+        foreach (var ancestor in type.Lineage)
+            foreach (var child in ancestor.Own)
+                WalkChild(type, ancestor, child, Join(path, child.ElementPath));
+        _onPath[type] = depth;
+    }
+
+    private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path)
+    {
+        switch (child.Shape)
+        {
+            case ChildShape.Parameter:
+                Places.Add(new Place(PlaceKind.Parameter, path, owner, child, child.Type));
+                return;
+            case ChildShape.BuiltIn:
+                AddLayer(owner, child, path, child.Type);
+                if (IsForeign(child.Type))
+                    WalkForeign(owner, child, (INamedTypeSymbol)child.Type, path, 0);
+                return;
+            case ChildShape.Sequential:
+                foreach (var name in SequentialNames.In(owner.Symbol, _cancel).Append("*"))
+                    AddLayer(owner, child, Join(path, name), null);
+                break;
+            case ChildShape.Abstract when _graph.Known.IsTensorToTensor(child.Type):
+                AddLayer(owner, child, path, null);
+                break;
+        }
+
+        foreach (var candidate in _graph.Candidates(child).ToList())
+        {
+            var isNew = !Holders.ContainsKey(candidate);
+            if (child.Shape != ChildShape.Composite)
+                Abstractly.Add(candidate);
+            // Any class may stand in an abstract place: those already met are linked, but not walked at every path again.
+            if (isNew || child.Shape == ChildShape.Composite || !_onPath.ContainsKey(candidate) || _onPath[candidate] == 0)
+                WalkClass(candidate, child.Shape == ChildShape.Sequential ? Join(path, "*") : path, holder);
+            else
+                Holders[candidate].Add(holder);
+        }
+    }
+
+    private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type)
+    {
+        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || KnownTypes.DerivesFrom(type, _graph.Known.Linear) });
+        foreach (var parameter in new[] { "weight", "bias" })
+            Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type));
+    }
+
+    private bool IsForeign(ITypeSymbol type) =>
+        !SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, _graph.Known.Module.ContainingAssembly);
+
+    private void WalkForeign(ModelClass owner, ModelChild child, INamedTypeSymbol type, string path, int depth)
+    {
+        foreach (var field in type.GetMembers().OfType<IFieldSymbol>().Where(f => !f.IsStatic && _graph.Known.IsModule(f.Type)))
+        {
+            var inner = Join(path, (field.AssociatedSymbol ?? field).Name);
+            Places.Add(new Place(PlaceKind.Elsewhere, inner, owner, child, type));
+            if (depth < 4 && field.Type is INamedTypeSymbol named && IsForeign(named))
+                WalkForeign(owner, child, named, inner, depth + 1);
+        }
+    }
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+}

@@ -1,0 +1,120 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>Decides which classes and methods are compiled: those through which a call reaches a site.</summary>
+internal sealed class Reachability
+{
+    private readonly ModelGraph _graph;
+    private readonly BodyScanner _scanner;
+    private readonly CompiledSites _sites;
+    private readonly IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> _holders;
+
+    public Reachability(ModelGraph graph, BodyScanner scanner, CompiledSites sites, IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> holders)
+    {
+        _graph = graph;
+        _scanner = scanner;
+        _sites = sites;
+        _holders = holders;
+        FindClasses();
+        FindMethods();
+    }
+
+    /// <summary>The classes on the way to a site.</summary>
+    public HashSet<ModelClass> Classes { get; } = [];
+
+    /// <summary>The methods that get an overload.</summary>
+    public HashSet<ISymbol> Methods { get; } = new(SymbolEqualityComparer.Default);
+
+    /// <summary>Methods of classes that are also called with hooks.</summary>
+    public HashSet<ModelClass> Hooked { get; } = [];
+
+    /// <summary>Whether a child has a slot or node.</summary>
+    public bool IsCompiled(ModelClass owner, ModelChild child) =>
+        _sites.Contains(owner, child) || (child.Shape != ChildShape.Parameter && child.Shape != ChildShape.BuiltIn && _graph.Candidates(child).Any(Classes.Contains));
+
+    /// <summary>Whether a use goes through an adapter.</summary>
+    public bool Reaches(ModelClass type, Use use) => use switch
+    {
+        LayerUse layer => ReachesReceiver(type, layer.Receiver),
+        NodeUse node => ReachesMethod(node) && ReachesReceiver(type, node.Receiver),
+        SelfUse self => Methods.Contains(self.Method),
+        ParameterUse parameter => _sites.Contains(parameter.Owner, parameter.Child),
+        ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
+        AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
+        MethodGroupUse group => ReachesReceiver(type, group.Receiver),
+        _ => false,
+    };
+
+    /// <summary>Whether some child of a class that has a slot or node may be what a variable of a type holds.</summary>
+    public bool MayHold(ModelClass type, ITypeSymbol variable) =>
+        type.Lineage.Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c)
+            && (ModelGraph.IsAssignable(c.Type, variable) || ModelGraph.IsAssignable(variable, c.Type) || _graph.Candidates(c).Any(k => ModelGraph.IsAssignable(k.Symbol, variable)))));
+
+    private bool ReachesReceiver(ModelClass type, Receiver receiver) =>
+        receiver.IsDirect ? IsCompiled(receiver.Target.owner, receiver.Target.child) : MayHold(type, receiver.Type);
+
+    private bool ReachesMethod(NodeUse node) => node.IsHooked || ClassOfMethod(node) is null ? Classes.Contains(node.Type) : Methods.Contains(node.Method);
+
+    // forward of TorchSharp's own abstract base, called on a class of this compilation that inherits its implementation.
+    private ModelClass? ClassOfMethod(NodeUse node) => _graph.ClassOf(node.Method.ContainingType);
+
+    private void FindClasses()
+    {
+        var queue = new Queue<ModelClass>(_sites.Children.Select(c => c.owner).Concat(_sites.Bodies.Select(b => b.type)));
+        while (queue.Count > 0)
+        {
+            var type = queue.Dequeue();
+            if (!Classes.Add(type))
+                continue;
+            foreach (var derived in _holders.Keys.Where(k => k.Lineage.Contains(type)))
+                queue.Enqueue(derived);
+            if (_holders.TryGetValue(type, out var holders))
+                foreach (var holder in holders)
+                    foreach (var owner in holder.Lineage)
+                        foreach (var child in owner.Own.Where(c => _graph.Candidates(c).Contains(type)))
+                        {
+                            queue.Enqueue(owner);
+                            // The declared class is what the holder's code sees, also where a derived one stands there.
+                            if (_graph.ClassOf(child.Type) is { } declared)
+                                queue.Enqueue(declared);
+                        }
+        }
+    }
+
+    private void FindMethods()
+    {
+        var scans = Classes.SelectMany(_scanner.Scan).ToList();
+        for (var changed = true; changed;)
+        {
+            changed = false;
+            foreach (var method in scans)
+                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use)) || IsOverrideOfCompiled(method.Symbol)))
+                    changed |= Mark(method.Symbol);
+        }
+
+        foreach (var use in scans.SelectMany(m => m.Uses).OfType<NodeUse>().Where(u => u.IsHooked))
+            Hooked.Add(use.Type);
+    }
+
+    private bool IsOverrideOfCompiled(IMethodSymbol method)
+    {
+        for (var overridden = method.OverriddenMethod; overridden is not null; overridden = overridden.OverriddenMethod)
+            if (Methods.Contains(overridden.OriginalDefinition))
+                return true;
+        return false;
+    }
+
+    private bool Mark(IMethodSymbol method)
+    {
+        var added = Methods.Add(method);
+        for (var overridden = method.OverriddenMethod; overridden is not null; overridden = overridden.OverriddenMethod)
+            if (_graph.ClassOf(overridden.ContainingType) is { } owner)
+            {
+                added |= Methods.Add(overridden.OriginalDefinition);
+                Classes.Add(owner);
+            }
+
+        return added;
+    }
+}

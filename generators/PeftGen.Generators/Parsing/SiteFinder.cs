@@ -1,0 +1,162 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>The sites that declarations ask for, over all roots.</summary>
+internal sealed class CompiledSites
+{
+    private readonly Dictionary<(ModelClass, ModelChild), List<DeclaredClaim>> _children = [];
+
+    /// <summary>Classes of which a method wants the sites that stand in bodies, by kind.</summary>
+    public HashSet<(ModelClass type, SiteKind kind)> Bodies { get; } = [];
+
+    public IEnumerable<(ModelClass owner, ModelChild child)> Children => _children.Keys;
+
+    public void Add(ModelClass owner, ModelChild child, DeclaredClaim claim)
+    {
+        if (!_children.TryGetValue((owner, child), out var claims))
+            _children[(owner, child)] = claims = [];
+        claims.Add(claim);
+    }
+
+    public bool Contains(ModelClass owner, ModelChild child) => _children.ContainsKey((owner, child));
+
+    /// <summary>The claims on a child, for messages.</summary>
+    public IReadOnlyList<DeclaredClaim> ClaimsOn(ModelClass owner, ModelChild child) => _children[(owner, child)];
+}
+
+/// <summary>Matches the targets of one root with what lies below it.</summary>
+internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
+{
+    private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
+    private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
+
+    public void Match(DeclaredMethod method)
+    {
+        foreach (var claim in method.Claims)
+        {
+            foreach (var item in claim.Targets.Resolve(_candidates).Items)
+            {
+                var matched = walker.Places.Where(place => Matches(claim.Kind, item, place)).ToList();
+                if (item.Role is not null)
+                    ReportRole(claim, item, matched);
+                var usable = matched.Where(place => IsUsable(claim, item, place)).ToList();
+                if (usable.Count == 0)
+                    ReportNothing(claim, item, matched);
+                foreach (var place in usable)
+                    Take(claim, place);
+            }
+        }
+    }
+
+    private static bool Matches(SiteKind kind, ResolvedItem item, Place place)
+    {
+        if (kind != SiteKind.Parameter)
+            return item.Matches(place.Candidate);
+        for (var end = place.Path.Length; end > 0; end = place.Path.LastIndexOf('.', end - 1))
+            if (item.Matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length)))
+                return true;
+        return false;
+    }
+
+    private bool IsUsable(DeclaredClaim claim, ResolvedItem item, Place place)
+    {
+        switch (claim.Kind)
+        {
+            case SiteKind.Layer:
+                if (place.Kind != PlaceKind.Layer)
+                    return false;
+                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.Type, host)))
+                    return true;
+                // A name means all that bear it; a role, a pattern or all-linear means those of them that fit.
+                if (item.Role is null && item.Item.Pattern?.IsName == true)
+                    ReportCannotCarry(claim, item, place);
+                return false;
+            case SiteKind.Parameter:
+                return place.Kind is PlaceKind.Layer or PlaceKind.LayerParameter or PlaceKind.Parameter;
+            default:
+                return place.Kind == PlaceKind.Module && place.Owner.Lineage.Any(t => scanner.HasBodySite(t, claim.Kind));
+        }
+    }
+
+    private void Take(DeclaredClaim claim, Place place)
+    {
+        if (claim.Kind is SiteKind.Layer)
+            CheckExclusive(claim, place);
+        if (place.Child is null)
+        {
+            foreach (var type in place.Owner.Lineage.Where(t => scanner.HasBodySite(t, claim.Kind)))
+                sites.Bodies.Add((type, claim.Kind));
+            return;
+        }
+
+        sites.Add(place.Owner, place.Child, claim);
+    }
+
+    private void CheckExclusive(DeclaredClaim claim, Place place)
+    {
+        var key = (claim.Method.Group, place.Path);
+        if (!_taken.TryGetValue(key, out var taken))
+            _taken[key] = taken = [];
+        foreach (var (other, _) in taken)
+        {
+            if (ReferenceEquals(other, claim.Method))
+                continue;
+            var same = SymbolEqualityComparer.Default.Equals(other.Type, claim.Method.Type);
+            if (same || !other.Composes || !claim.Method.Composes)
+                Report("PG008", claim.Method, claim.Method.Syntax.Span, other.Name, claim.Method.Name, place.Owner.Symbol.Name, place.Child!.Name,
+                    claim.Method.Group is null ? "one group" : $"the group '{claim.Method.Group}'",
+                    same ? "give them different targets, or put one into a group of its own with Group = \"…\"" : "they do not compose; put one into a group of its own with Group = \"…\"");
+        }
+
+        taken.Add((claim.Method, place));
+    }
+
+    private void ReportNothing(DeclaredClaim claim, ResolvedItem item, List<Place> matched)
+    {
+        if (claim.Optional)
+            return;
+        var span = claim.SpanOf(item.Item);
+        if (matched.FirstOrDefault(p => p.Kind == PlaceKind.Elsewhere) is { } elsewhere)
+            Report("PG012", claim.Method, span, item.Item.Text, elsewhere.Owner.Symbol.Name, elsewhere.Child!.Name, elsewhere.Type!.Name);
+        else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
+            ReportCannotCarry(claim, item, other);
+        else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
+            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name, Suggest(item.Item.Text));
+        else
+            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
+                claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
+                : claim.Kind == SiteKind.Attention ? " with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)"
+                : " of the kind that it needs");
+    }
+
+    private void ReportCannotCarry(DeclaredClaim claim, ResolvedItem item, Place place)
+    {
+        var what = place.Kind == PlaceKind.Parameter ? "parameter" : place.Type?.Name ?? "module";
+        var (owner, name) = place.Child is null ? (root.Symbol.Name, place.Path) : (place.Owner.Symbol.Name, place.Child.Name);
+        var needs = claim.Hosts.Count == 0 ? "a layer" : "a layer of type " + string.Join(" or ", claim.Hosts.Select(h => h.Name));
+        Report("PG003", claim.Method, claim.SpanOf(item.Item), item.Item.Text, owner, name, what, claim.Method.Name, needs);
+    }
+
+    private void ReportRole(DeclaredClaim claim, ResolvedItem item, List<Place> matched)
+    {
+        var names = matched.Where(p => p.Kind is PlaceKind.Layer or PlaceKind.Parameter or PlaceKind.Module && p.Path.Length > 0)
+            .Select(p => $"{p.Owner.Symbol.Name}{(p.Child is null ? "" : "." + p.Child.Name)}").Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
+        if (names.Count > 0)
+            Report("PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
+    }
+
+    private string Suggest(string target)
+    {
+        var name = target.Substring(target.LastIndexOf('.') + 1);
+        var names = _candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)).Where(n => n.Length > 0 && n != "*").Distinct().ToList();
+        var nearest = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal).FirstOrDefault();
+        if (nearest.n is not null && nearest.distance <= Math.Max(2, name.Length / 3))
+            return $"; did you mean '{nearest.n}'?";
+        var layers = walker.Places.Where(p => p.Kind == PlaceKind.Layer && p.Child is not null).Select(p => p.Child!.Name).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10);
+        return $"; its layers are {string.Join(", ", layers)}";
+    }
+
+    private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>
+        diagnostics.Add(id, method.Syntax.SyntaxTree, span, arguments);
+}

@@ -1,0 +1,59 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+using PeftGen.Generators.Diagnostics;
+using PeftGen.Generators.Emission;
+using PeftGen.Generators.Model;
+using PeftGen.Generators.Parsing;
+
+namespace PeftGen.Generators;
+
+/// <summary>Compiles declared adaptation into the model's classes.</summary>
+[Generator(LanguageNames.CSharp)]
+public sealed class PeftGenerator : IIncrementalGenerator
+{
+    /// <summary>The step that finds annotated classes.</summary>
+    public const string DeclarationsStep = "Declarations";
+
+    /// <summary>The step that binds the models and rewrites their bodies.</summary>
+    public const string ModelsStep = "Models";
+
+    /// <summary>The step with one value for each class that is emitted.</summary>
+    public const string ClassesStep = "Classes";
+
+    /// <summary>The step with the diagnostics.</summary>
+    public const string DiagnosticsStep = "Diagnostics";
+
+    /// <inheritdoc/>
+    public void Initialize(IncrementalGeneratorInitializationContext context)
+    {
+        // Methods are found by their common base, also those in a user's project, so attributes have to be bound: the name is not enough.
+        var declarations = context.SyntaxProvider
+            .CreateSyntaxProvider(static (node, _) => node is ClassDeclarationSyntax { AttributeLists.Count: > 0 }, DeclarationParser.FindDeclaringClass)
+            .Where(static name => name is not null)
+            .Select(static (name, _) => name!)
+            .WithTrackingName(DeclarationsStep);
+
+        // What a class compiles to depends on every root that reaches it, so the models are parsed together.
+        var models = declarations.Collect().Combine(context.CompilationProvider)
+            .Select(static (pair, cancel) => ModelParser.Parse(pair.Left, pair.Right, cancel))
+            .WithTrackingName(ModelsStep);
+
+        var classes = models.SelectMany(static (result, _) => result.Classes).WithTrackingName(ClassesStep);
+        context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), System.Text.Encoding.UTF8)));
+
+        // Diagnostics leave by an output of their own, with locations in real syntax trees, so that #pragma and severities work.
+        var diagnostics = models.Select(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticsStep);
+        context.RegisterSourceOutput(diagnostics.Combine(context.CompilationProvider), static (output, pair) => Report(output, pair.Left, pair.Right));
+    }
+
+    private static void Report(SourceProductionContext output, EquatableArray<DiagnosticModel> diagnostics, Compilation compilation)
+    {
+        foreach (var diagnostic in diagnostics)
+        {
+            var tree = compilation.SyntaxTrees.FirstOrDefault(t => t.FilePath == diagnostic.File && diagnostic.Span.End <= t.Length);
+            var location = tree is null ? Location.None : Location.Create(tree, diagnostic.Span);
+            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, diagnostic.Arguments.ToArray<object>()));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using PeftGen.Checkpoints;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Models;
+
+/// <summary>BERT without a head: hidden states and the pooled first token (https://arxiv.org/abs/1810.04805).</summary>
+public partial class BertModel : nn.Module<Tensor, Tensor?, Tensor?, (Tensor last_hidden_state, Tensor pooler_output)>
+{
+    private readonly BertEmbeddings embeddings;
+    private readonly BertEncoder encoder;
+    private readonly BertPooler pooler;
+
+    public BertModel(BertConfig config) : base(nameof(BertModel))
+    {
+        embeddings = new BertEmbeddings(config);
+        encoder = new BertEncoder(config);
+        pooler = new BertPooler(config);
+        RegisterComponents();
+    }
+
+    /// <summary>Loads a Hugging Face folder, in evaluation mode.</summary>
+    /// <param name="folder">A folder with <c>config.json</c> and safetensors, of a BERT without a head.</param>
+    /// <param name="dtype">The element type to compute in, whatever the files have; float32 where not given.</param>
+    /// <exception cref="CheckpointException">The folder holds no BERT, or its weights do not fit its configuration.</exception>
+    public static BertModel FromPretrained(string folder, ScalarType dtype = ScalarType.Float32)
+    {
+        using var files = HuggingFaceFolder.Open(folder);
+        var bert = new BertModel(BertConfig.FromJson(files.Config)).to(dtype);
+        // Files of older versions hold the numbers 0, 1, 2, …
+        files.Load(bert, mayBeSurplus: new HashSet<string> { "embeddings.position_ids" });
+        bert.eval();
+        return bert;
+    }
+
+    /// <param name="input_ids"><c>[batch, tokens]</c>.</param>
+    /// <param name="attention_mask">1 at real tokens, 0 at padding, <c>[batch, tokens]</c>; null: all are real.</param>
+    /// <param name="token_type_ids">The segment of each token, <c>[batch, tokens]</c>; null: all are in the first.</param>
+    /// <returns>Hidden states <c>[batch, tokens, hidden]</c>, and the pooled first token <c>[batch, hidden]</c>.</returns>
+    public override (Tensor last_hidden_state, Tensor pooler_output) forward(Tensor input_ids, Tensor? attention_mask = null, Tensor? token_type_ids = null)
+    {
+        using var scope = NewDisposeScope();
+        var hidden_states = embeddings.forward(input_ids, token_type_ids);
+        var mask = attention_mask is null ? null : HidePadding(attention_mask, hidden_states.dtype);
+        hidden_states = encoder.forward(hidden_states, mask);
+        return scope.MoveToOuter(hidden_states, pooler.forward(hidden_states));
+    }
+
+    /// <summary>0 at real tokens and the lowest number at padding, to add to attention's scores: <c>[batch, 1, 1, tokens]</c>.</summary>
+    private static Tensor HidePadding(Tensor attention_mask, ScalarType dtype) =>
+        (1 - attention_mask.to(dtype)).unsqueeze(1).unsqueeze(1) * finfo(dtype).min;
+}
+
+/// <summary>A dense layer over the first token.</summary>
+public partial class BertPooler : nn.Module<Tensor, Tensor>
+{
+    private readonly Linear dense;
+
+    public BertPooler(BertConfig config) : base(nameof(BertPooler))
+    {
+        dense = nn.Linear(config.HiddenSize, config.HiddenSize);
+        RegisterComponents();
+    }
+
+    /// <param name="hidden_states"><c>[batch, tokens, hidden]</c>.</param>
+    /// <returns><c>[batch, hidden]</c>.</returns>
+    public override Tensor forward(Tensor hidden_states)
+    {
+        using var first = hidden_states.select(1, 0);
+        using var pooled = dense.forward(first);
+        return pooled.tanh();
+    }
+}

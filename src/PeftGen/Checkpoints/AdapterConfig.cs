@@ -1,0 +1,91 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace PeftGen.Checkpoints;
+
+/// <summary>An adapter's configuration as a file has it, taken apart into those of its methods.</summary>
+/// <param name="Format">Whose file it is.</param>
+/// <param name="Name">The adapter's name in the keys of AdapterHub's files.</param>
+/// <param name="Json">The whole file.</param>
+/// <param name="Methods">One configuration for each method.</param>
+internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject Json, IReadOnlyList<JsonObject> Methods)
+{
+    /// <summary>The file's name, in all formats.</summary>
+    public const string FileName = "adapter_config.json";
+
+    /// <summary>The <c>peft_type</c> of a group of several methods, which HF PEFT has no form for.</summary>
+    public const string GroupType = "PEFTGEN";
+
+    private const string GroupMethods = "methods";
+
+    /// <summary>What to call the methods of the file in a message.</summary>
+    public string MethodNames => string.Join(", ", Methods.Select(NameOf));
+
+    /// <summary>Takes a configuration apart.</summary>
+    /// <param name="json">The object in <c>adapter_config.json</c>, or a configuration of AdapterHub without its envelope.</param>
+    /// <param name="source">Where it comes from, for messages.</param>
+    /// <exception cref="AdapterException">It is no adapter's configuration.</exception>
+    public static AdapterConfig Read(JsonObject json, string source)
+    {
+        if (TextAt(json, "peft_type") is { } type)
+            return new AdapterConfig(FileFormat.HuggingFace, null, json, type == GroupType ? Objects(json[GroupMethods], source, GroupMethods) : [json]);
+        if (json["config"] is JsonObject inner)
+            return new AdapterConfig(FileFormat.AdapterHub, TextAt(json, "name"), json, Parts(inner, source));
+        if (json.ContainsKey("architecture") || json.ContainsKey("reduction_factor"))
+            return new AdapterConfig(FileFormat.AdapterHub, null, json, Parts(json, source));
+        throw new AdapterException(
+            $"{source}: found neither 'peft_type', which HF PEFT writes, nor 'config', which AdapterHub writes. This is no adapter's configuration, or one of another library.");
+    }
+
+    /// <summary>Writes what an adapter was made with.</summary>
+    /// <param name="root">The adapter's root.</param>
+    /// <param name="baseModel">What to call the base; null: what a loaded file calls it.</param>
+    public static JsonObject Write(AdapterRoot root, string? baseModel)
+    {
+        var loaded = root.Loaded is { Format: FileFormat.HuggingFace } file && file.Methods.Count == root.Methods.Count ? file : null;
+        var methods = root.Methods.Select((method, i) => WriteMethod(root, method, loaded?.Methods[i])).ToList();
+        var config = methods is [var only]
+            ? only
+            : new JsonObject(Copy(loaded?.Json)) { ["peft_type"] = GroupType, [GroupMethods] = new JsonArray([.. methods]) };
+        config.TryAdd("base_model_name_or_path", null);
+        if (baseModel is not null)
+            config["base_model_name_or_path"] = baseModel;
+        foreach (var common in (string[])["auto_mapping", "revision", "task_type"])
+            config.TryAdd(common, null);
+        config["inference_mode"] = true;
+        return (JsonObject)Sorted(config)!;
+    }
+
+    /// <summary>What a method's configuration calls itself.</summary>
+    public static string NameOf(JsonObject method) => TextAt(method, "peft_type") ?? TextAt(method, "architecture") ?? "bottleneck";
+
+    private static JsonObject WriteMethod(AdapterRoot root, AdaptAttribute method, JsonObject? loaded)
+    {
+        var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
+        method.WriteConfig(config, root.FileTargets(method));
+        return config;
+    }
+
+    private static IEnumerable<KeyValuePair<string, JsonNode?>> Copy(JsonObject? json) => json?.DeepClone().AsObject().ToList() is { } fields
+        ? fields.Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone()))
+        : [];
+
+    private static IReadOnlyList<JsonObject> Parts(JsonObject config, string source) =>
+        TextAt(config, "architecture") == "union" ? Objects(config["configs"], source, "configs") : [config];
+
+    private static List<JsonObject> Objects(JsonNode? node, string source, string field)
+    {
+        if (node is JsonArray { Count: > 0 } list && list.All(item => item is JsonObject))
+            return list.Select(item => item!.AsObject()).ToList();
+        throw new AdapterException($"{source}: '{field}' is {node?.ToJsonString() ?? "not there"}, expected a list of the methods' configurations.");
+    }
+
+    private static string? TextAt(JsonObject json, string field) => json[field] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
+
+    private static JsonNode? Sorted(JsonNode? node) => node switch
+    {
+        JsonObject json => new JsonObject(json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Sorted(field.Value)))),
+        JsonArray array => new JsonArray(array.Select(Sorted).ToArray()),
+        _ => node?.DeepClone(),
+    };
+}

@@ -1,0 +1,21 @@
+using PeftGen.Checkpoints;
+
+namespace PeftGen;
+
+/// <summary>Saves adapters.</summary>
+public static class AdapterFiles
+{
+    /// <summary>
+    /// Saves an adapter as HF PEFT does: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, with PEFT's names. Fields of a
+    /// loaded configuration that the method does not know are written again. A group of several methods, for which PEFT has no form, is
+    /// written with <c>"peft_type": "PEFTGEN"</c> and the methods' own configurations in <c>methods</c>.
+    /// </summary>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="directory">
+    /// The folder; it is created where it is missing. Both files are written beside their places and renamed when they are complete.
+    /// </param>
+    /// <param name="baseModel">The base's name or folder, for <c>base_model_name_or_path</c>; null: what a loaded file says.</param>
+    /// <exception cref="AdapterException">The adapter is composed of others, or its values have no form in a file.</exception>
+    public static void Save<T>(this T adapter, string directory, string? baseModel = null) where T : AdapterNode, IAdapter =>
+        AdapterFolder.Save(adapter, directory, baseModel);
+}

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace PeftGen.Checkpoints;
+
+/// <summary>The folders in which adapters are kept: a configuration and a safetensors file.</summary>
+internal static class AdapterFolder
+{
+    private static readonly IReadOnlyDictionary<FileFormat, (string safetensors, string pickle)> WeightNames =
+        new Dictionary<FileFormat, (string, string)>
+        {
+            [FileFormat.HuggingFace] = ("adapter_model.safetensors", "adapter_model.bin"),
+            [FileFormat.AdapterHub] = ("adapter.safetensors", "pytorch_adapter.bin"),
+        };
+
+    /// <summary>Writes an adapter as HF PEFT does. Both files are written beside their places, then renamed.</summary>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="directory">The folder; it is created where it is missing.</param>
+    /// <param name="baseModel">What to call the base; null: what a loaded file calls it.</param>
+    public static void Save(AdapterNode adapter, string directory, string? baseModel)
+    {
+        var root = adapter.Root ?? throw new AdapterException($"{directory}: an adapter is saved as a whole. Save what CreateAdapter or LoadAdapter returned.");
+        if (root.Composition is { } composition)
+            throw new AdapterException($"{directory}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.");
+        var config = AdapterConfig.Write(root, baseModel);
+        var tensors = TensorsOf(adapter, FileFormat.HuggingFace, "");
+        using var files = new StagedFiles();
+        SafetensorsWriter.Stage(files, Path.Combine(directory, WeightNames[FileFormat.HuggingFace].safetensors), tensors.Select(entry => (entry.Key, entry.Value)));
+        files.Add(Path.Combine(directory, AdapterConfig.FileName), stream => JsonFile.Write(stream, config));
+        files.Commit();
+    }
+
+    /// <summary>Fills an empty tree with what a folder holds.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">An empty tree of the group's type.</param>
+    /// <param name="declared">The methods of the group.</param>
+    /// <param name="directory">The folder.</param>
+    /// <param name="generator">For dropout; null: seeded from torch's own generator.</param>
+    public static void Load(nn.Module host, AdapterNode adapter, IReadOnlyList<AdaptAttribute> declared, string directory, Generator? generator)
+    {
+        var path = Path.Combine(directory, AdapterConfig.FileName);
+        var (config, values) = Match(ReadConfig(directory), declared, path);
+        using var file = OpenWeights(directory, config);
+        try
+        {
+            new AdapterCreation(host, values, generator).Fill(adapter, host);
+        }
+        catch (AdapterException e)
+        {
+            throw new AdapterException($"{path}: {e.Message}", e);
+        }
+
+        adapter.Root!.Loaded = config;
+        var tensors = TensorsOf(adapter, config.Format, config.Name ?? "");
+        TensorFit.Check(
+            file.FilePath, $"The file's configuration asks for {string.Join(" ", values)}; the model has to be the one that the adapter was trained on.",
+            tensors, file.Names.ToDictionary(name => name, name => file.Entry(name).Shape));
+        foreach (var (key, target) in tensors)
+            file.ReadInto(key, target);
+    }
+
+    /// <summary>Reads the configuration of a folder.</summary>
+    /// <param name="directory">The folder.</param>
+    public static AdapterConfig ReadConfig(string directory)
+    {
+        if (!Directory.Exists(directory))
+            throw new CheckpointException($"{directory}: there is no such folder, expected an adapter's with {AdapterConfig.FileName}. Check the path.");
+        var path = Path.Combine(directory, AdapterConfig.FileName);
+        return AdapterConfig.Read(JsonFile.ReadObject(path, "an adapter's configuration"), path);
+    }
+
+    /// <summary>The values that a method reads from its configuration.</summary>
+    public static AdaptAttribute ReadMethod(AdaptAttribute method, JsonObject config, string source)
+    {
+        try
+        {
+            return method.ReadConfig(config);
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or JsonException or ArgumentException or KeyNotFoundException or AdapterException)
+        {
+            throw new AdapterException($"{source}: {method.GetType().Name} cannot read its values ({AdapterConfig.NameOf(config)}): {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// The methods that act, with the file's values and configurations, in the order of the group, which is the order in which they act.
+    /// Each configuration goes to the first declared method that can read it and was not taken yet.
+    /// </summary>
+    private static (AdapterConfig config, IReadOnlyList<AdaptAttribute> values) Match(AdapterConfig config, IReadOnlyList<AdaptAttribute> declared, string path)
+    {
+        var free = declared.Index().ToList();
+        var matches = new List<(int order, JsonObject part, AdaptAttribute value)>();
+        foreach (var part in config.Methods)
+        {
+            var fitting = free.FindIndex(candidate => candidate.Item.Reads(part));
+            if (fitting < 0)
+                throw new AdapterException(
+                    $"{path}: the file holds {config.MethodNames}, and the model declares {(declared.Count == 0 ? "no method" : string.Join(" ", declared))} in this group, " +
+                    $"so {AdapterConfig.NameOf(part)} has no place. Write this on the model's class: {AdapterDeclaration.Describe(config, path)}");
+            matches.Add((free[fitting].Index, part, ReadMethod(free[fitting].Item, part, path)));
+            free.RemoveAt(fitting);
+        }
+
+        matches.Sort((a, b) => a.order.CompareTo(b.order));
+        return (config with { Methods = matches.Select(match => match.part).ToList() }, matches.Select(match => match.value).ToList());
+    }
+
+    private static SafetensorsFile OpenWeights(string directory, AdapterConfig config)
+    {
+        var (safetensors, pickle) = WeightNames[config.Format];
+        if (!File.Exists(Path.Combine(directory, safetensors)) && File.Exists(Path.Combine(directory, pickle)))
+            throw new CheckpointException(
+                $"{Path.Combine(directory, pickle)}: found weights as a Python pickle, which can run code when it is read, expected {safetensors}. " +
+                "Load the adapter in Python and save it with safe_serialization=True.");
+        return SafetensorsFile.Open(Path.Combine(directory, safetensors));
+    }
+
+    /// <summary>All tensors of an adapter's file. What several slots share is there once.</summary>
+    private static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name)
+    {
+        var tensors = new Dictionary<string, Tensor>();
+        foreach (var slot in adapter.Slots())
+            foreach (var (pattern, value) in slot.Stored(format))
+            {
+                var key = pattern.Replace("{name}", name, StringComparison.Ordinal);
+                if (!tensors.TryAdd(key, value) && TensorIdentity.Of(tensors[key]) != TensorIdentity.Of(value))
+                    throw new AdapterException($"{slot.Path}: two methods of the group call a tensor '{key}' in files. Give one of them a group of its own.");
+            }
+
+        return tensors;
+    }
+}

@@ -1,0 +1,140 @@
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen.Checkpoints;
+
+/// <summary>
+/// A model folder as Hugging Face transformers writes and reads it: <c>config.json</c> with <c>model.safetensors</c>, or with
+/// <c>model.safetensors.index.json</c> and the files that it names.
+/// </summary>
+public sealed class HuggingFaceFolder : IDisposable
+{
+    private const string ConfigName = "config.json";
+
+    private readonly SafetensorsShards _weights;
+
+    private HuggingFaceFolder(string folder, JsonObject config, SafetensorsShards weights) => (Folder, Config, _weights) = (folder, config, weights);
+
+    /// <summary>The folder, as it was given.</summary>
+    public string Folder { get; }
+
+    /// <summary>The content of <c>config.json</c>.</summary>
+    public JsonObject Config { get; }
+
+    /// <summary>The names of all tensors.</summary>
+    public IReadOnlyList<string> Names => _weights.Names;
+
+    /// <summary>Opens a folder: reads its configuration and maps its weights, without reading them.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="CheckpointException">A file is missing or damaged, or an index points out of the folder.</exception>
+    public static HuggingFaceFolder Open(string folder)
+    {
+        var config = ReadConfig(folder);
+        return new HuggingFaceFolder(folder, config, SafetensorsShards.Open(folder));
+    }
+
+    /// <summary>Reads the configuration alone.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="CheckpointException">There is no such folder, or its <c>config.json</c> is missing or is no JSON object.</exception>
+    public static JsonObject ReadConfig(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException($"{folder}: there is no such folder, expected a Hugging Face model folder. Check the path.");
+        return JsonFile.ReadObject(Path.Combine(folder, ConfigName), "a model's configuration");
+    }
+
+    /// <summary>The element type and shape of a tensor.</summary>
+    /// <param name="name">The tensor's name in the folder.</param>
+    /// <exception cref="CheckpointException">The folder has no tensor of this name.</exception>
+    public SafetensorsEntry Entry(string name) => FileOf(name).Entry(name);
+
+    /// <summary>Reads a tensor.</summary>
+    /// <param name="name">The tensor's name in the folder.</param>
+    /// <returns>A new CPU tensor of the file's element type; the caller owns it.</returns>
+    /// <exception cref="CheckpointException">The folder has no tensor of this name.</exception>
+    public Tensor Read(string name) => FileOf(name).Read(name);
+
+    /// <summary>
+    /// Copies the folder's tensors into a model's parameters and buffers of the same names, converting to their element types
+    /// and devices. All names and shapes are checked first: if anything does not fit, nothing is copied.
+    /// </summary>
+    /// <param name="model">The model. Of tied weights, one name in the folder is enough.</param>
+    /// <param name="names">From a name in the model to the name in the folder; the same where not given.</param>
+    /// <param name="mayBeMissing">Names in the model that the folder need not have; they keep their values.</param>
+    /// <param name="mayBeSurplus">Names in the folder that the model need not have; they are not read.</param>
+    /// <exception cref="CheckpointException">Lists what is missing, what is surplus and what has another shape.</exception>
+    public void Load(nn.Module model, Func<string, string>? names = null, IReadOnlySet<string>? mayBeMissing = null, IReadOnlySet<string>? mayBeSurplus = null)
+    {
+        var surplus = Names.ToHashSet(StringComparer.Ordinal);
+        if (mayBeSurplus is not null) surplus.ExceptWith(mayBeSurplus);
+        var found = new Dictionary<TensorIdentity, (string Source, Tensor Target)>();
+        var absent = new List<(string Name, TensorIdentity Identity)>();
+        var unequal = new List<string>();
+        foreach (var (name, target) in model.state_dict())
+        {
+            var source = names is null ? name : names(name);
+            var identity = TensorIdentity.Of(target);
+            surplus.Remove(source);
+            if (_weights.FileOf(source)?.Entry(source) is not { } entry) absent.Add((name, identity));
+            else if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
+                unequal.Add($"{source}: [{string.Join(", ", entry.Shape)}] in the folder, [{string.Join(", ", target.shape)}] in the model");
+            // Where the folder has a tied weight twice, the first name counts.
+            else found.TryAdd(identity, (source, target));
+        }
+        var missing = absent.Where(pair => !found.ContainsKey(pair.Identity) && mayBeMissing?.Contains(pair.Name) != true).Select(pair => pair.Name).ToList();
+        if (missing.Count + surplus.Count + unequal.Count > 0)
+            throw new CheckpointException(
+                $"{Folder}: the weights do not fit {model.GetName()}, nothing was loaded. Missing in the folder: {NameList.Of(missing)}. " +
+                $"Surplus in the folder: {NameList.Of([.. surplus.Order(StringComparer.Ordinal)])}. Of another shape: {NameList.Of(unequal)}. " +
+                "Build the model from this folder's config.json, or map the names.");
+        foreach (var (source, target) in found.Values) FileOf(source).ReadInto(source, target);
+    }
+
+    /// <summary>
+    /// Writes a folder that transformers opens: the model's parameters and persistent buffers, tied ones under their first
+    /// name only, and the configuration with <c>dtype</c> set to what was written. Other files there stay: a tokenizer is not
+    /// part of a model.
+    /// </summary>
+    /// <param name="folder">The folder; it is created where it is missing. Both files are written beside their places and then renamed.</param>
+    /// <param name="model">The model, on any device.</param>
+    /// <param name="config">The configuration; it is not changed.</param>
+    /// <param name="names">From a name in the model to the name in the folder; the same where not given.</param>
+    /// <exception cref="CheckpointException">Two tensors would get the same name, or one has an element type that the format lacks.</exception>
+    public static void Save(string folder, nn.Module model, JsonObject config, Func<string, string>? names = null)
+    {
+        var written = new HashSet<TensorIdentity>();
+        var tensors = model.state_dict()
+            .Where(pair => written.Add(TensorIdentity.Of(pair.Value)))
+            .Select(pair => (name: names is null ? pair.Key : names(pair.Key), tensor: pair.Value))
+            .ToList();
+        using var files = new StagedFiles();
+        SafetensorsWriter.Stage(files, Path.Combine(folder, "model.safetensors"), tensors);
+        files.Add(Path.Combine(folder, ConfigName), stream => JsonFile.Write(stream, WithDType(config, tensors.Select(pair => pair.tensor.dtype))));
+        files.Commit();
+    }
+
+    /// <summary>Closes the files. A model that was loaded stays valid.</summary>
+    public void Dispose() => _weights.Dispose();
+
+    private SafetensorsFile FileOf(string name) =>
+        _weights.FileOf(name) ?? throw new CheckpointException($"{Folder}: there is no tensor '{name}'. The folder has {NameList.Of(Names)}.");
+
+    /// <summary>transformers converts weights to the dtype that the configuration names: a stale one would round them.</summary>
+    private static JsonObject WithDType(JsonObject config, IEnumerable<ScalarType> types)
+    {
+        var copy = config.DeepClone().AsObject();
+        var floating = types.Where(torch.is_floating_point).Distinct().ToList();
+        if (floating.Count != 1) return copy;
+        var name = floating[0] switch
+        {
+            ScalarType.Float16 => "float16",
+            ScalarType.BFloat16 => "bfloat16",
+            ScalarType.Float64 => "float64",
+            _ => "float32",
+        };
+        copy["dtype"] = name;
+        // The key of transformers 4.
+        if (copy.ContainsKey("torch_dtype")) copy["torch_dtype"] = name;
+        return copy;
+    }
+}

@@ -1,0 +1,8 @@
+namespace PeftGen.Checkpoints;
+
+/// <summary>The methods of this library that a file can be of. Methods of a user's own need no entry: a model that declares them reads their files.</summary>
+internal static class KnownMethods
+{
+    /// <summary>One instance of each; only <see cref="AdaptAttribute.Reads"/> and <see cref="AdaptAttribute.ReadConfig"/> are asked.</summary>
+    public static IReadOnlyList<AdaptAttribute> All { get; } = [];
+}
