@@ -12,6 +12,7 @@ internal sealed class AdapterCreation
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
+    private readonly Dictionary<TargetList, ResolvedTargets> _resolved = [];
     private AdaptAttribute? _asked;
 
     public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
@@ -39,6 +40,7 @@ internal sealed class AdapterCreation
     public void Fill(AdapterNode root, nn.Module host)
     {
         using (no_grad())
+        using (NewDisposeScope())
         {
             FillNode(root, host, "");
             foreach (var complete in Completions)
@@ -50,6 +52,14 @@ internal sealed class AdapterCreation
         root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), _methodOf, Dropout, TargetsOf);
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
+    }
+
+    /// <summary>What a list of targets means in this host.</summary>
+    public ResolvedTargets Resolve(TargetList targets)
+    {
+        if (!_resolved.TryGetValue(targets, out var resolved))
+            _resolved[targets] = resolved = targets.Resolve([.. Paths.Candidates]);
+        return resolved;
     }
 
     public T Share<T>(string name, Func<T> make) where T : Slot

@@ -165,17 +165,17 @@ internal static class TiedParameters
 {
     public static void Refuse(nn.Module host, IReadOnlyList<(Slot slot, Parameter parameter)> targets)
     {
-        var owners = new Dictionary<IntPtr, List<string>>();
+        var owners = new Dictionary<TensorIdentity, List<string>>();
         foreach (var (path, module) in host.named_modules().DistinctBy(m => m.module))
             foreach (var (name, parameter) in module.named_parameters(recurse: false))
             {
-                if (!owners.TryGetValue(parameter.Handle, out var list))
-                    owners[parameter.Handle] = list = [];
+                if (!owners.TryGetValue(TensorIdentity.Of(parameter), out var list))
+                    owners[TensorIdentity.Of(parameter)] = list = [];
                 list.Add(path.Length == 0 ? name : $"{path}.{name}");
             }
 
         foreach (var (slot, parameter) in targets)
-            if (owners.GetValueOrDefault(parameter.Handle) is { Count: > 1 } shared)
+            if (owners.GetValueOrDefault(TensorIdentity.Of(parameter)) is { Count: > 1 } shared)
                 throw new AdapterException(
                     $"{slot.Path}: the weight is shared by {string.Join(" and ", shared)}, so merging would change all of them. Run the model with the adapter instead, or untie the weights.");
     }

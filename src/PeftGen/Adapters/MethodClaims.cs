@@ -84,7 +84,7 @@ internal sealed class MethodClaims
     }
 
     /// <summary>The targets in the words that HF PEFT matches with: names where these mean just what was adapted, else whole paths.</summary>
-    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() => Claims.ToDictionary(c => c.Claim, FileTargets);
+    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() => Method.NamedClaims.Distinct().ToDictionary(claim => claim, claim => FileTargets(new HostClaim(claim, _paths)));
 
     private IReadOnlyList<string> FileTargets(HostClaim claim)
     {

@@ -66,5 +66,9 @@ public sealed class Site
         return Owner.named_modules().Where(m => m.module is Linear && wanted.Matches($"{OwnerPath}.{m.name}")).Select(m => (Linear)m.module).FirstOrDefault();
     }
 
+    /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>
+    /// <param name="targets">The list.</param>
+    public bool IsAmong(TargetList targets) => _creation.Resolve(targets).Matches(new TargetCandidate(Path, Host.Module is Linear));
+
     private string OwnerPath => Kind is SiteKind.Residual or SiteKind.Attention ? Path : Path.Contains('.') ? Path[..Path.LastIndexOf('.')] : "";
 }

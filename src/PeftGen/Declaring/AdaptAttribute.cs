@@ -21,6 +21,9 @@ public abstract class AdaptAttribute : Attribute
     /// <summary>The sites that the method wants with its present values.</summary>
     public abstract IReadOnlyList<Claim> Claims { get; }
 
+    /// <summary>The claims whose targets <see cref="WriteConfig"/> asks for. Default: all.</summary>
+    public virtual IEnumerable<Claim> NamedClaims => Claims;
+
     /// <summary>Whether adapters with these values can be merged into the base. Default: true.</summary>
     public virtual bool CanMerge => true;
 
@@ -56,4 +59,5 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Targets">Where, see <see cref="TargetList"/>.</param>
 /// <param name="Exclude">Where not.</param>
 /// <param name="Layers">Indices of the layers that may match; null: all. The index is the first number in the path.</param>
-public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null);
+/// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
+public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "");

@@ -1,0 +1,162 @@
+using System.Text.Json.Nodes;
+using PeftGen.Methods;
+using TorchSharp.Modules;
+
+namespace PeftGen;
+
+/// <summary>
+/// LoRA: a low-rank update beside a frozen weight, <c>y = Wx + b + s·B(A(dropout(x)))</c> with <c>s = alpha / rank</c>.
+/// </summary>
+/// <remarks>
+/// Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. <c>A</c> is <c>[rank, in]</c> and starts random,
+/// <c>B</c> is <c>[out, rank]</c> and starts at zero, so a new adapter changes nothing. Merged: <c>W + s·BA</c>.
+/// With <see cref="RsLora"/>: <c>s = alpha / √rank</c> (Kalajdzievski 2023). With <see cref="Gated"/>: a learned gate for each example
+/// replaces <c>s</c> (Mao et al., "UniPELT", 2022).
+/// </remarks>
+/// <param name="rank">The rank of the update. Default: 8.</param>
+/// <param name="alpha">The numerator of the scaling. Default: 8.</param>
+/// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
+public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
+{
+    private const string Whole = "whole", Bias_ = "bias", Tokens = "tokens";
+    private IReadOnlyList<Claim>? _claims;
+
+    /// <summary>The rank of the update.</summary>
+    public int Rank { get; } = rank;
+
+    /// <summary>The numerator of the scaling.</summary>
+    public double Alpha { get; } = alpha;
+
+    /// <summary>The linear layers to adapt.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)])]
+    public string Targets { get; } = targets;
+
+    /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
+    public string? Exclude { get; set; }
+
+    /// <summary>Indices of the blocks to adapt; null: all.</summary>
+    public int[]? Layers { get; set; }
+
+    /// <summary>The probability with which entries of the update's input are dropped in training. Default: 0.</summary>
+    [InRange(0, 0.999999)]
+    public double Dropout { get; set; }
+
+    /// <summary>Whether the scaling is <c>alpha / √rank</c>.</summary>
+    public bool RsLora { get; set; }
+
+    /// <summary>Which biases of the base train along. Default: none.</summary>
+    public LoRABias Bias { get; set; }
+
+    /// <summary>Whether <c>B</c> has a bias of its own, scaled as the product.</summary>
+    public bool BiasInB { get; set; }
+
+    /// <summary>Whether a learned gate for each example replaces the scaling. Such an adapter cannot be merged.</summary>
+    [PreventsMerge]
+    public bool Gated { get; set; }
+
+    /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
+    [Adapts(SiteKind.Parameter, Optional = true)]
+    public string? ModulesToSave { get; set; }
+
+    /// <summary>Ids of tokens whose embeddings train along.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed")]
+    public int[]? TrainableTokens { get; set; }
+
+    /// <summary>Other ranks for some paths: <c>down_proj=6, layers.0.self_attn.q_proj=2</c>. Keys match as HF PEFT's <c>rank_pattern</c>.</summary>
+    public string RankPattern { get; set; } = "";
+
+    /// <summary>Other alphas for some paths.</summary>
+    public string AlphaPattern { get; set; } = "";
+
+    /// <summary>How <c>A</c> starts. Default: Kaiming uniform, as a linear layer.</summary>
+    public LoRAInit Init { get; set; }
+
+    /// <inheritdoc/>
+    public override bool CanMerge => !Gated;
+
+    /// <inheritdoc/>
+    public override string PeftType => Gated ? "PEFTGEN_GATED_LORA" : "LORA";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
+
+    /// <inheritdoc/>
+    public override Slot CreateSlot(Site site) => site.Claim.Purpose switch
+    {
+        Whole => TrainedParts.CreateSlot(site, PartNames.Module),
+        Bias_ => TrainedParts.CreateSlot(site, PartNames.Bias, parameter => parameter == "bias"),
+        Tokens => new TrainedTokensSlot(site, TrainableTokens!, "token_adapter."),
+        _ => new LoRASlot(site, RankOf(site.Path), ScalingOf(site.Path), this),
+    };
+
+    /// <inheritdoc/>
+    public override bool Reads(JsonObject config) => base.Reads(config) || LoRAConfig.IsAdapterHub(config);
+
+    /// <inheritdoc/>
+    public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);
+
+    /// <inheritdoc/>
+    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) =>
+        LoRAConfig.Write(this, config, targets[Claims[0]], Claims.FirstOrDefault(c => c.Purpose == Whole) is { } whole ? targets[whole] : null);
+
+    /// <inheritdoc/>
+    public override string ToString() => new AttributeText(nameof(LoRA))
+        .Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
+        .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(Dropout), Dropout, 0.0)
+        .Property(nameof(RsLora), RsLora, false).Property(nameof(Bias), Bias, LoRABias.None).Property(nameof(BiasInB), BiasInB, false)
+        .Property(nameof(Gated), Gated, false).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TrainableTokens), TrainableTokens)
+        .Property(nameof(RankPattern), RankPattern, "").Property(nameof(AlphaPattern), AlphaPattern, "").Property(nameof(Init), Init, LoRAInit.Kaiming)
+        .Property(nameof(Group), Group).ToString();
+
+    private List<Claim> BuildClaims()
+    {
+        var list = TargetList.Parse(Targets);
+        var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
+        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers)];
+        if (Bias == LoRABias.All)
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Bias_));
+        if (Bias == LoRABias.LoraOnly)
+            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Bias_));
+        if (ModulesToSave is not null)
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole));
+        if (TrainableTokens is { Length: > 0 })
+            claims.Add(new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens));
+        return claims;
+    }
+
+    private int RankOf(string path)
+    {
+        var r = (int)new ValuePatterns(RankPattern).For(path, Rank);
+        return r >= 1 ? r : throw new AdapterException($"{path}: rank is {r}, expected at least 1. Change rank or RankPattern.");
+    }
+
+    private double ScalingOf(string path)
+    {
+        var a = new ValuePatterns(AlphaPattern).For(path, Alpha);
+        return RsLora ? a / Math.Sqrt(RankOf(path)) : a / RankOf(path);
+    }
+}
+
+/// <summary>Which biases of the base train along with LoRA.</summary>
+public enum LoRABias
+{
+    /// <summary>None.</summary>
+    None,
+
+    /// <summary>All biases of the model.</summary>
+    [Adapts(SiteKind.Parameter, Targets = "bias", Optional = true)]
+    All,
+
+    /// <summary>Those of the layers that are adapted.</summary>
+    LoraOnly,
+}
+
+/// <summary>How LoRA's <c>A</c> starts; <c>B</c> starts at zero.</summary>
+public enum LoRAInit
+{
+    /// <summary>Uniform in ±1/√in.</summary>
+    Kaiming,
+
+    /// <summary>Normal with standard deviation 1/rank.</summary>
+    Gaussian,
+}

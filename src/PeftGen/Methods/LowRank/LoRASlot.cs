@@ -1,0 +1,117 @@
+using PeftGen.Methods;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace PeftGen;
+
+/// <summary>LoRA beside one linear layer; the formula is <see cref="LoRA"/>'s.</summary>
+internal sealed class LoRASlot : LayerSlot
+{
+    private readonly double _scaling;
+    private readonly double _dropout;
+    private readonly bool _biasInB;
+    private readonly DropoutSource _masks;
+    private readonly Gate? _gate;
+
+    public LoRASlot(Site site, int rank, double scaling, LoRA values) : base(site.Path)
+    {
+        var weight = (site.Host.Module as Linear ?? throw new AdapterException(
+            $"{site.Path}: LoRA needs a Linear, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets.")).weight;
+        var (features, inputs) = (weight.shape[0], weight.shape[1]);
+        _scaling = scaling;
+        _dropout = values.Dropout;
+        _biasInB = values.BiasInB;
+        _masks = site.Dropout;
+        Learn("lora_A", Start.Matrix(site, rank, inputs, values.Init));
+        Learn("lora_B", zeros(features, rank, dtype: site.Dtype, device: site.Device));
+        if (_biasInB)
+            Learn("lora_B_bias", zeros(features, dtype: site.Dtype, device: site.Device));
+        if (values.Gated)
+        {
+            _gate = new Gate(site, inputs, GateSites.OfLinear(site));
+            register_module("gate", _gate);
+        }
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        var y = layer.forward(x);
+        var (a, b) = (this["lora_A"], this["lora_B"]);
+        using var typed = x.dtype == a.dtype ? null : x.to(a.dtype);
+        var input = typed ?? x;
+        using var dropped = training && _dropout > 0 ? _masks.Drop(input, _dropout) : null;
+        using var h = linear(dropped ?? input, a);
+        if (_gate is null && !_biasInB && y.dtype == a.dtype)
+            return AddProduct(y, h, b);
+
+        using var product = _biasInB ? linear(h, b, this["lora_B_bias"]) : linear(h, b);
+        using var scaled = _gate is null ? product * _scaling : Gated(layer.Context, input, product);
+        using (y)
+        {
+            using var wide = y.dtype == a.dtype ? null : y.to(a.dtype);
+            var sum = (wide ?? y) + scaled;
+            if (sum.dtype == y.dtype)
+                return sum;
+            using (sum)
+                return sum.to(y.dtype);
+        }
+    }
+
+    /// <summary>y + s·hBᵀ in one multiplication.</summary>
+    private Tensor AddProduct(Tensor y, Tensor h, Tensor b)
+    {
+        using (y)
+        {
+            using var transposed = b.t();
+            if (y.dim() == 2)
+                return addmm(y, h, transposed, 1, (float)_scaling);
+            using var flatY = y.reshape(-1, y.shape[^1]);
+            using var flatH = h.reshape(-1, h.shape[^1]);
+            using var sum = addmm(flatY, flatH, transposed, 1, (float)_scaling);
+            return sum.view(y.shape);
+        }
+    }
+
+    private Tensor Gated(ForwardContext context, Tensor x, Tensor product)
+    {
+        using var g = _gate!.forward(context, x);
+        using var wide = g.view([g.shape[0], .. Enumerable.Repeat(1L, (int)product.dim() - 1)]);
+        return product * wide;
+    }
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format)
+    {
+        if (format == FileFormat.AdapterHub)
+            return [
+                new($"{Path}.loras.{{name}}.lora_A", this["lora_A"]), new($"{Path}.loras.{{name}}.lora_B", this["lora_B"]),
+                .. _gate?.StoredAs($"{Path}.loras.{{name}}.gate") ?? []];
+        var root = $"{HuggingFaceKeys.Prefix}{Path}";
+        return [
+            new($"{root}.lora_A.weight", this["lora_A"]), new($"{root}.lora_B.weight", this["lora_B"]),
+            .. _biasInB ? [new StoredTensor($"{root}.lora_B.bias", this["lora_B_bias"])] : Array.Empty<StoredTensor>(),
+            .. _gate?.StoredAs($"{root}.lora_gate") ?? []];
+    }
+
+    public override bool CanMerge => _gate is null;
+
+    public override IEnumerable<Parameter> MergeTargets(HostPart host)
+    {
+        var layer = (Linear)host.Module;
+        if (_biasInB && layer.bias is null)
+            throw new AdapterException($"{Path}: B has a bias, and the layer has none to take it. Run the model with its adapter instead.");
+        return _biasInB ? [layer.weight!, layer.bias!] : [layer.weight!];
+    }
+
+    public override void MergeInto(HostPart host)
+    {
+        var layer = (Linear)host.Module;
+        using var product = this["lora_B"].matmul(this["lora_A"]).mul_(_scaling);
+        Merging.Add(layer.weight!, product);
+        if (!_biasInB)
+            return;
+        using var bias = this["lora_B_bias"] * _scaling;
+        Merging.Add(layer.bias!, bias);
+    }
+}

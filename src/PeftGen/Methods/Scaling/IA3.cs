@@ -1,0 +1,144 @@
+using System.Text.Json.Nodes;
+using PeftGen.Methods;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>
+/// (IA)³: learned vectors rescale activations, <c>y = l ⊙ (Wx + b)</c> for keys and values, <c>y = W(l ⊙ x) + b</c> for the second layer of the feed-forward network.
+/// </summary>
+/// <remarks>
+/// Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022. <c>l</c> starts at one, so a new
+/// adapter changes nothing. Merged: <c>W ← diag(l)W, b ← l ⊙ b</c>, or <c>W ← W·diag(l)</c>.
+/// </remarks>
+/// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: the paper's.</param>
+/// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
+public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
+{
+    /// <summary>The linear layers to adapt.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)])]
+    public string Targets { get; } = targets;
+
+    /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
+    public string Feedforward { get; } = feedforward;
+
+    /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
+    public string? Exclude { get; set; }
+
+    /// <summary>Modules that train whole, in copies that belong to the adapter.</summary>
+    [Adapts(SiteKind.Parameter, Optional = true)]
+    public string? ModulesToSave { get; set; }
+
+    /// <inheritdoc/>
+    public override string PeftType => "IA3";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
+
+    /// <inheritdoc/>
+    public override Slot CreateSlot(Site site) => site.Claim.Kind == SiteKind.Parameter
+        ? TrainedParts.CreateSlot(site, PartNames.Module)
+        : new IA3Slot(site, Feedforward.Length > 0 && site.IsAmong(TargetList.Parse(Feedforward)));
+
+    /// <inheritdoc/>
+    public override AdaptAttribute ReadConfig(JsonObject config)
+    {
+        var reader = new ConfigReader(config);
+        reader.Refuse("fan_in_fan_out", "a transposed weight");
+        return new IA3(reader.Targets("target_modules") ?? "k,v,ffn_out", reader.Targets("feedforward_modules") ?? "")
+        {
+            Exclude = reader.Targets("exclude_modules"),
+            ModulesToSave = reader.Targets("modules_to_save"),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
+    {
+        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
+        config["feedforward_modules"] = Feedforward.Length == 0 ? new JsonArray() : ConfigWriter.Targets(TargetList.Parse(Feedforward), targets[FeedforwardClaim]);
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), Exclude.Split(','));
+        config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
+        config["fan_in_fan_out"] = false;
+        config["init_ia3_weights"] = true;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => new AttributeText(nameof(IA3))
+        .Argument("targets", Targets, "k,v,ffn_out").Argument("feedforward", Feedforward, "ffn_out")
+        .Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+
+    /// <inheritdoc/>
+    public override IEnumerable<Claim> NamedClaims => Feedforward.Length == 0 ? Claims : Claims.Append(FeedforwardClaim);
+
+    // Not among the claims, since its sites are; only its names are wanted, for the file.
+    private Claim FeedforwardClaim => new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude));
+
+    private List<Claim> BuildClaims()
+    {
+        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude))];
+        if (ModulesToSave is not null)
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave)));
+        return claims;
+    }
+}
+
+/// <summary>(IA)³ beside one linear layer; the formula is <see cref="IA3"/>'s.</summary>
+internal sealed class IA3Slot : LayerSlot
+{
+    private const string Scale = "ia3_l";
+    private readonly bool _atInput;
+
+    public IA3Slot(Site site, bool atInput) : base(site.Path)
+    {
+        if (site.Host.Module is not Linear layer)
+            throw new AdapterException($"{site.Path}: (IA)³ needs a Linear, and this is a {site.Host.Module.GetType().Name}.");
+        _atInput = atInput;
+        long[] shape = atInput ? [1, layer.weight.shape[1]] : [layer.weight.shape[0], 1];
+        Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        using var l = this[Scale].flatten();
+        if (!_atInput)
+        {
+            using var y = layer.forward(x);
+            return Scaled(y, l);
+        }
+
+        using var scaled = Scaled(x, l);
+        return layer.forward(scaled);
+    }
+
+    /// <summary>x ⊙ l in the dtype of x.</summary>
+    private static Tensor Scaled(Tensor x, Tensor l)
+    {
+        var product = x * l;
+        if (product.dtype == x.dtype)
+            return product;
+        using (product)
+            return product.to(x.dtype);
+    }
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale])];
+
+    public override bool CanMerge => true;
+
+    public override IEnumerable<Parameter> MergeTargets(HostPart host)
+    {
+        var layer = (Linear)host.Module;
+        return _atInput || layer.bias is null ? [layer.weight!] : [layer.weight!, layer.bias];
+    }
+
+    public override void MergeInto(HostPart host)
+    {
+        var layer = (Linear)host.Module;
+        Merging.Multiply(layer.weight!, this[Scale]);
+        if (_atInput || layer.bias is null)
+            return;
+        using var l = this[Scale].flatten();
+        Merging.Multiply(layer.bias, l);
+    }
+}

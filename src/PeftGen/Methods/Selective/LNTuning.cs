@@ -1,0 +1,59 @@
+using System.Text.Json.Nodes;
+using PeftGen.Methods;
+
+namespace PeftGen;
+
+/// <summary>LN tuning: only the norms train, <c>y = LN(x; w', b')</c>, in copies that belong to the adapter.</summary>
+/// <remarks>Zhao et al., "Tuning LayerNorm in Attention", 2023. A copy starts at the base's values, so a new adapter changes nothing.</remarks>
+/// <param name="targets">The norms, see <see cref="TargetList"/>. Default: all, by the names that the model families give them.</param>
+public sealed class LNTuning(string targets = "norm") : AdaptAttribute
+{
+    private IReadOnlyList<Claim>? _claims;
+
+    /// <summary>The norms.</summary>
+    [Adapts(SiteKind.Parameter)]
+    public string Targets { get; } = targets;
+
+    /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>
+    public string? Exclude { get; set; }
+
+    /// <summary>Modules that train whole besides.</summary>
+    [Adapts(SiteKind.Parameter, Optional = true)]
+    public string? ModulesToSave { get; set; }
+
+    /// <inheritdoc/>
+    public override string PeftType => "LN_TUNING";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Claim> Claims => _claims ??= ModulesToSave is null ? [Norms] : [Norms, Whole];
+
+    private Claim Norms => new(SiteKind.Parameter, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude));
+
+    private Claim Whole => new(SiteKind.Parameter, TargetList.Parse(ModulesToSave!), Purpose: "whole");
+
+    /// <inheritdoc/>
+    public override Slot CreateSlot(Site site) => TrainedParts.CreateSlot(site, site.Claim.Purpose.Length > 0 ? PartNames.Module : PartNames.Norm);
+
+    /// <inheritdoc/>
+    public override AdaptAttribute ReadConfig(JsonObject config)
+    {
+        var reader = new ConfigReader(config);
+        return new LNTuning(reader.Targets("target_modules") ?? "norm")
+        {
+            Exclude = reader.Targets("exclude_modules"),
+            ModulesToSave = reader.Targets("modules_to_save"),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
+    {
+        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), Exclude.Split(','));
+        config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => new AttributeText(nameof(LNTuning))
+        .Argument("targets", Targets, "norm").Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+}

@@ -1,0 +1,27 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Methods;
+
+/// <summary>A parameter of the user's own module, trained in a copy: compiled code reads the copy.</summary>
+internal sealed class TrainedParameter : ParameterSlot
+{
+    private const string Value = "value";
+    private readonly string _key;
+
+    public TrainedParameter(string path, Parameter host, string key) : base(path)
+    {
+        _key = key;
+        Learn(Value, host.detach().clone());
+    }
+
+    public override Tensor read(ForwardContext context, Parameter host) => this[Value];
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(_key, this[Value])];
+
+    public override bool CanMerge => true;
+
+    public override IEnumerable<Parameter> MergeTargets(HostPart host) => [host.Parameter!];
+
+    public override void MergeInto(HostPart host) => host.Parameter!.copy_(this[Value]);
+}
