@@ -56,9 +56,11 @@ public sealed class ParityRun(string? emit = null)
         {
             return new Outcome("unsupported", golden.Name, e.Message);
         }
-        catch (Exception e) when (e is ParityException or AdapterException or CheckpointException or System.Runtime.InteropServices.ExternalException)
+        catch (Exception e)
         {
-            return new Outcome("FAIL", golden.Name, e.Message.ReplaceLineEndings(" "));
+            // One broken case must not hide the others; what broke it is its outcome.
+            var kind = e is ParityException or AdapterException or CheckpointException ? "" : e.GetType().Name + ": ";
+            return new Outcome("FAIL", golden.Name, kind + e.Message.ReplaceLineEndings(" "));
         }
     }
 
