@@ -75,7 +75,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-    public override string PeftType => Gated ? "PEFTGEN_GATED_LORA" : "LORA";
+    public override string PeftType => Gated ? LoRAConfig.GatedType : LoRAConfig.Type;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
@@ -90,7 +90,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     };
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => base.Reads(config) || LoRAConfig.IsAdapterHub(config);
+    public override bool Reads(JsonObject config) => LoRAConfig.IsHuggingFace(config) || LoRAConfig.IsAdapterHub(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);

@@ -5,6 +5,15 @@ namespace PeftGen.Methods;
 /// <summary>LoRA's values in files of HF PEFT and AdapterHub.</summary>
 internal static class LoRAConfig
 {
+    /// <summary>HF PEFT's name.</summary>
+    public const string Type = "LORA";
+
+    /// <summary>The name of the form with a gate, which HF PEFT does not have and must not take for its own.</summary>
+    public const string GatedType = "PEFTGEN_GATED_LORA";
+
+    /// <summary>Whether a configuration is LoRA's. The gate is one of its values, whatever the declaration says.</summary>
+    public static bool IsHuggingFace(JsonObject config) => new ConfigReader(config).Text("peft_type") is Type or GatedType;
+
     public static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
 
     public static LoRA Read(JsonObject json) => IsAdapterHub(json) ? ReadAdapterHub(json) : ReadHuggingFace(json);
@@ -49,7 +58,7 @@ internal static class LoRAConfig
             AlphaPattern = config.Patterns("alpha_pattern"),
             TrainableTokens = config.Ints("trainable_token_indices"),
             Init = init == "gaussian" ? LoRAInit.Gaussian : LoRAInit.Kaiming,
-            Gated = json["peft_type"]?.ToJsonString() == "\"PEFTGEN_GATED_LORA\"",
+            Gated = config.Text("peft_type") == GatedType,
         };
     }
 
