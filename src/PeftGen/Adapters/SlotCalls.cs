@@ -33,7 +33,7 @@ public static class SlotCalls
     /// <param name="host">The base's parameter.</param>
     /// <returns>A tensor that the reader does not dispose.</returns>
     public static Tensor read(this ParameterSlot? slot, ForwardContext context, Parameter host) =>
-        slot is null ? host : slot.read(context, host);
+        slot is null ? host : slot.forward(context, host);
 
     /// <summary>Adds a residual through its slot: <c>N(h + r)</c>.</summary>
     /// <param name="slot">The slot; null: the base's sum.</param>
@@ -55,5 +55,5 @@ public static class SlotCalls
     /// <summary>Attaches prefixes through the slot of an attention site; see <see cref="Attention.Attach"/>.</summary>
     public static (Tensor k, Tensor v, Tensor? mask) attach(
         this AttentionSlot? slot, ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
-        slot is null ? (k, v, mask) : slot.attach(context, x, q, k, v, mask);
+        slot is null ? (k, v, mask) : slot.forward(context, x, q, k, v, mask);
 }

@@ -102,7 +102,7 @@ internal sealed class PrefixValues : Slot
 
 internal sealed class PrefixSlot(Site site, PrefixValues values) : AttentionSlot(site.Path)
 {
-    public override (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
+    public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
     {
         var prefix = values.Expanded(context, x.shape[0]);
         using var length = tensor(prefix.shape[3]);
@@ -168,7 +168,7 @@ internal sealed class OwnSlot : ParameterSlot
 {
     public OwnSlot(Site site, Parameter host) : base(site.Path) => Learn("value", randn(host.shape, generator: site.Generator, dtype: site.Dtype));
 
-    public override Tensor read(ForwardContext context, Parameter host) => this["value"];
+    public override Tensor forward(ForwardContext context, Parameter host) => this["value"];
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"base_model.model.{Path}", this["value"])];
 }

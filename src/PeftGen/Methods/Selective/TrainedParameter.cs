@@ -15,7 +15,7 @@ internal sealed class TrainedParameter : ParameterSlot
         Learn(Value, host.detach().clone());
     }
 
-    public override Tensor read(ForwardContext context, Parameter host) => this[Value];
+    public override Tensor forward(ForwardContext context, Parameter host) => this[Value];
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(_key, this[Value])];
 

@@ -136,7 +136,7 @@ internal sealed class PrefixSlot : AttentionSlot
             register_module("gate", _gate = new Gate(site, keys.weight.shape[1], GateSites.Prefix));
     }
 
-    public override (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
+    public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
     {
         using var g = _gate?.forward(context, x);
         using var gate = g?.view(-1, 1, 1, 1);
