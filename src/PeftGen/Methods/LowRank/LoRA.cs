@@ -19,7 +19,7 @@ namespace PeftGen;
 /// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
-    internal const string Whole = "whole", Excluded = "excluded", GatedType = "PEFTGEN_GATED_LORA";
+    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA";
     private const string Biases = "biases", Tokens = "tokens";
     private IReadOnlyList<Claim>? _claims;
 
@@ -80,7 +80,11 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
+<<<<<<< HEAD
     public override string PeftType => Gated ? GatedType : "LORA";
+=======
+    public override string PeftType => Gated ? GatedType : PlainType;
+>>>>>>> files
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
