@@ -80,11 +80,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-<<<<<<< HEAD
     public override string PeftType => Gated ? GatedType : "LORA";
-=======
-    public override string PeftType => Gated ? GatedType : PlainType;
->>>>>>> files
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
