@@ -15,18 +15,31 @@ namespace PeftGen.Generators.Rewriting;
 internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames names, NameModel parameters, BodyScanner scanner, DiagnosticList diagnostics)
 {
     private readonly List<TextChange> _edits = [];
+    private bool _isRefused;
 
-    /// <summary>The rewritten text of a body, from its opening brace or arrow to its end.</summary>
-    public string Rewrite(MethodScan method, out int start)
+    /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
+    public BodyText Rewrite(MethodScan method)
     {
         _edits.Clear();
+        _isRefused = false;
         foreach (var use in method.Uses)
             if (reach.Reaches(type, use))
                 RewriteUse(use);
-        var body = (SyntaxNode?)method.Syntax.Body ?? method.Syntax.ExpressionBody!;
-        start = body.SpanStart;
-        var end = method.Syntax.SemicolonToken.IsKind(SyntaxKind.None) ? body.Span.End : method.Syntax.SemicolonToken.Span.End;
-        return Apply(method.Syntax.SyntaxTree.GetText().ToString(new TextSpan(start, end - start)), start);
+        if (_isRefused)
+            return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
+        var span = method.Syntax.ExpressionBody is { } arrow
+            ? TextSpan.FromBounds(arrow.Expression.SpanStart, method.Syntax.SemicolonToken.Span.End)
+            : method.Syntax.Body!.Span;
+        var text = method.Syntax.SyntaxTree.GetText();
+        return new BodyText(Apply(text.ToString(span), span.Start), method.Syntax.ExpressionBody is not null, OriginOf(method.Syntax.SyntaxTree.FilePath, text, span));
+    }
+
+    private static OriginModel OriginOf(string file, SourceText text, TextSpan span)
+    {
+        var place = text.Lines.GetLinePositionSpan(span);
+        var before = text.ToString(TextSpan.FromBounds(text.Lines[place.Start.Line].Start, span.Start));
+        return new OriginModel(
+            file, place.Start.Line + 1, place.Start.Character + 1, place.End.Line + 1, place.End.Character + 1, string.IsNullOrWhiteSpace(before) ? before : null);
     }
 
     private void RewriteUse(Use use)
@@ -36,7 +49,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             case ParameterUse parameter:
                 if (!parameter.IsWrite)
                 {
-                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{parameter.Child.Name}.read({parameters.Context}, ");
+                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{Identifiers.Escape(parameter.Child.Name)}.read({parameters.Context}, ");
                     Insert(parameter.Node.Span.End, ")");
                 }
 
@@ -82,8 +95,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             return;
         }
 
-        Insert(layer.Receiver.Syntax.SpanStart, $"{SlotOf(layer.Receiver)}.{VerbOf(layer.Call)}({parameters.Context}, ");
-        Replace(layer.Receiver.Syntax.Span.End, layer.Call.ArgumentList.OpenParenToken.Span.End, ", ");
+        Insert(layer.Receiver.Syntax.SpanStart, $"{SlotOf(layer.Receiver, layer.Call)}.{VerbOf(layer.Call)}({parameters.Context}, ");
+        EndReceiver(layer.Receiver, layer.Call, "");
         DropArgumentNames(layer.Call);
     }
 
@@ -91,9 +104,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     private void RewriteSum(ResidualUse residual, LayerUse norm, string site)
     {
         var (owner, child) = norm.Receiver.Target;
-        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver) : "null";
+        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver, norm.Call) : "null";
         Insert(norm.Receiver.Syntax.SpanStart, $"{parameters.Adapter}.{site}.forward({parameters.Context}, ");
-        Replace(norm.Receiver.Syntax.Span.End, residual.Call.ArgumentList.OpenParenToken.Span.End, $", {slot}, ");
+        EndReceiver(norm.Receiver, residual.Call, slot + ", ");
         Replace(residual.Sum!.Left.Span.End, residual.Sum.Right.SpanStart, ", ");
     }
 
@@ -104,7 +117,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             return;
         if (node.Receiver.IsDirect)
         {
-            InsertArguments(node.Call, SlotOf(node.Receiver) + (node.Receiver.Target.child.IsNullable ? "!" : ""));
+            InsertArguments(node.Call, SlotOf(node.Receiver, node.Call));
             return;
         }
 
@@ -127,10 +140,26 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         return true;
     }
 
-    private string SlotOf(Receiver receiver) =>
-        receiver.IsDirect
-            ? parameters.Adapter + string.Concat(receiver.Chain.Select((link, i) => $".{link.child.Name}{(link.child.IsNullable && i < receiver.Chain.Count - 1 ? "!" : "")}"))
-            : $"{parameters.Adapter}.In(this)";
+    /// <summary><c>adapter.mlp.up_proj</c>, or <c>adapter.In(this)</c> where the code does not name the child.</summary>
+    private string SlotOf(Receiver receiver, SyntaxNode place)
+    {
+        if (!receiver.IsDirect)
+            return $"{parameters.Adapter}.In(this)";
+        var slot = parameters.Adapter;
+        foreach (var (owner, child) in receiver.Chain)
+        {
+            slot += "." + Identifiers.Escape(child.Name);
+            if (child.Shape != ChildShape.Composite)
+                continue;
+            // A node whose class nobody else may see is kept as what all nodes are.
+            if (Visibility.OfMember(owner.Symbol, child.Type) is null)
+                slot = $"(({AdapterTypeAt(child.Type, place)}){slot}!)";
+            else if (child.IsNullable)
+                slot += "!";
+        }
+
+        return slot;
+    }
 
     private string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) =>
         module.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToMinimalDisplayString(scanner.ModelOf(place.SyntaxTree), place.SpanStart) + ".Adapter";
@@ -147,6 +176,15 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
 
     private void ReplaceCallee(InvocationExpressionSyntax call, string text) => Replace(call.SpanStart, call.ArgumentList.OpenParenToken.Span.End, text);
 
+    /// <summary>Makes the receiver the argument before the call's own: <c>q_proj.forward(</c> → <c>q_proj, </c>, with the line breaks between them kept.</summary>
+    private void EndReceiver(Receiver receiver, InvocationExpressionSyntax call, string next)
+    {
+        var dot = ((MemberAccessExpressionSyntax)call.Expression).OperatorToken.SpanStart;
+        var end = receiver.Syntax.Span.End;
+        Insert(end, dot == end ? ", " : ",");
+        Replace(dot, call.ArgumentList.OpenParenToken.Span.End, next);
+    }
+
     private void DropArgumentNames(InvocationExpressionSyntax call)
     {
         foreach (var name in call.ArgumentList.Arguments.Select(a => a.NameColon).OfType<NameColonSyntax>())
@@ -156,6 +194,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     private bool Refuse(ExpressionSyntax place, string what, string why)
     {
         diagnostics.Add("PG010", place.SyntaxTree, place.Span, what, why);
+        _isRefused = true;
         return false;
     }
 
