@@ -80,7 +80,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-    public override string PeftType => Gated ? GatedType : "LORA";
+    public override string PeftType => Gated ? GatedType : PlainType;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
@@ -96,7 +96,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
 
     /// <inheritdoc/>
     public override bool Reads(JsonObject config) =>
-        new ConfigReader(config).Text("peft_type") is "LORA" or GatedType || LoRAConfig.IsAdapterHub(config);
+        new ConfigReader(config).Text("peft_type") is PlainType or GatedType || LoRAConfig.IsAdapterHub(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);
