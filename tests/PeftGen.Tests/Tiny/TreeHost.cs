@@ -61,14 +61,14 @@ public sealed class TreeHost : nn.Module, IAdaptable
         protected override IEnumerable<Member> Members(nn.Module host)
         {
             foreach (var (name, module) in host.named_children())
-                yield return new Member(module is TreeHost ? MemberKind.Child : MemberKind.Layer, name, module);
+                yield return module is TreeHost ? Member.Child(name, module) : Member.Layer(name, module);
             foreach (var (name, parameter) in host.named_parameters(recurse: false))
-                yield return new Member(MemberKind.Parameter, name, parameter);
+                yield return Member.Parameter(name, parameter);
             var children = host.named_children().ToDictionary(child => child.name, child => child.module);
             if (children.ContainsKey("dense") && children.TryGetValue("LayerNorm", out var norm))
-                yield return new Member(MemberKind.Residual, "residual", "", norm);
+                yield return Member.Residual("residual", "", norm);
             if (children.ContainsKey("query"))
-                yield return new Member(MemberKind.Attention, "attach", "", null);
+                yield return Member.Attention("attach", "", null);
         }
     }
 }
