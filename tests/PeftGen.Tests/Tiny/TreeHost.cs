@@ -66,9 +66,9 @@ public sealed class TreeHost : nn.Module, IAdaptable
                 yield return Member.Parameter(name, parameter);
             var children = host.named_children().ToDictionary(child => child.name, child => child.module);
             if (children.ContainsKey("dense") && children.TryGetValue("LayerNorm", out var norm))
-                yield return Member.Residual("residual", "", norm);
+                yield return Member.Residual("residual", norm);
             if (children.ContainsKey("query"))
-                yield return Member.Attention("attach", "", null);
+                yield return Member.Attention("attach");
         }
     }
 }
