@@ -8,7 +8,8 @@ namespace PeftGen;
 internal sealed class AdapterCreation
 {
     private readonly List<MethodClaims> _methods;
-    private readonly Dictionary<object, nn.Module> _made = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<nn.Module, AdapterNode> _nodes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<nn.Module, LayerSlot> _layers = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
@@ -101,12 +102,12 @@ internal sealed class AdapterCreation
 
     private AdapterNode? MakeChild(nn.Module module, string path)
     {
-        if (_made.TryGetValue(module, out var known))
-            return (AdapterNode)known;
+        if (_nodes.TryGetValue(module, out var known))
+            return known;
         if (module is not IAdaptable adaptable)
             return null;
         var node = adaptable.NewAdapterNode();
-        _made[module] = node;
+        _nodes[module] = node;
         FillNode(node, module, path);
         return node;
     }
@@ -122,16 +123,16 @@ internal sealed class AdapterCreation
 
     private LayerSlot? MakeLayer(nn.Module module, nn.Module owner, string path)
     {
-        if (_made.TryGetValue(module, out var known))
-            return (LayerSlot)known;
+        if (_layers.TryGetValue(module, out var known))
+            return known;
         LayerSlot? slot = module switch
         {
-            IAdaptable => MakeChild(module, path) is { } node && node.Slots().Any() ? new NodeLayer(path, node) : null,
+            IAdaptable => new NodeLayer(path, MakeChild(module, path)!),
             Sequential => MakeSequential(module, path),
             _ => (LayerSlot?)MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner),
         };
         if (slot is not null)
-            _made[module] = slot;
+            _layers[module] = slot;
         return slot;
     }
 
