@@ -103,7 +103,11 @@ internal sealed class AdapterCreation
     private AdapterNode? MakeChild(nn.Module module, string path)
     {
         if (_nodes.TryGetValue(module, out var known))
+        {
+            Alias(known.Path, path);
             return known;
+        }
+
         if (module is not IAdaptable adaptable)
             return null;
         var node = adaptable.NewAdapterNode();
@@ -111,6 +115,10 @@ internal sealed class AdapterCreation
         FillNode(node, module, path);
         return node;
     }
+
+    /// <summary>What is compiled at one path of a shared module is compiled at the other.</summary>
+    private void Alias(string path, string other) =>
+        _compiled.UnionWith(_compiled.Where(p => p == path || p.StartsWith(path + ".", StringComparison.Ordinal)).Select(p => other + p[path.Length..]).ToList());
 
     private ElementNode? MakeList(Member list, string path, Func<nn.Module, string, nn.Module?> make)
     {
@@ -124,7 +132,11 @@ internal sealed class AdapterCreation
     private LayerSlot? MakeLayer(nn.Module module, nn.Module owner, string path)
     {
         if (_layers.TryGetValue(module, out var known))
+        {
+            Alias(known.Path, path);
             return known;
+        }
+
         LayerSlot? slot = module switch
         {
             IAdaptable => new NodeLayer(path, MakeChild(module, path)!),
