@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -12,8 +13,9 @@ namespace PeftGen.Generators.Rewriting;
 /// Rewrites one body by edits of its text, so that everything else stays as the user wrote it, line for line.
 /// Edits only insert, or replace punctuation between expressions; so edits within the expressions nest.
 /// </summary>
-internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames names, NameModel parameters, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames names, NameModel parameters, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
 {
+    private static readonly Regex _lineBreaks = new(@"\r?\n[ \t]*", RegexOptions.CultureInvariant);
     private readonly List<TextChange> _edits = [];
     private bool _isRefused;
 
@@ -115,7 +117,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     {
         if (!CanFollow(node.Call, node.Receiver, allowConditional: true))
             return;
-        if (node.Receiver.IsDirect)
+        if (node.Receiver.IsDirect && node.Receiver.Target.child.Shape == ChildShape.Composite && graph.ClassOf(node.Receiver.Target.child.Type) == graph.ClassOf(node.Receiver.Type))
         {
             InsertArguments(node.Call, SlotOf(node.Receiver, node.Call));
             return;
@@ -181,14 +183,16 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     {
         var dot = ((MemberAccessExpressionSyntax)call.Expression).OperatorToken.SpanStart;
         var end = receiver.Syntax.Span.End;
-        Insert(end, dot == end ? ", " : ",");
+        var breaks = dot > end || call.Expression.GetLocation().GetLineSpan().EndLinePosition.Line > receiver.Syntax.GetLocation().GetLineSpan().EndLinePosition.Line;
+        Insert(end, breaks ? "," : ", ");
         Replace(dot, call.ArgumentList.OpenParenToken.Span.End, next);
     }
 
     private void DropArgumentNames(InvocationExpressionSyntax call)
     {
-        foreach (var name in call.ArgumentList.Arguments.Select(a => a.NameColon).OfType<NameColonSyntax>())
-            Replace(name.SpanStart, name.Span.End, "");
+        foreach (var argument in call.ArgumentList.Arguments)
+            if (argument.NameColon is { } name)
+                Replace(name.SpanStart, argument.Expression.SpanStart, "");
     }
 
     private bool Refuse(ExpressionSyntax place, string what, string why)
@@ -211,7 +215,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         {
             result.Append(text, position - start, edit.Span.Start - position).Append(edit.NewText);
             // What follows stays on its line.
-            result.Append('\n', text.Substring(edit.Span.Start - start, edit.Span.Length).Count(c => c == '\n'));
+            foreach (Match lineBreak in _lineBreaks.Matches(text.Substring(edit.Span.Start - start, edit.Span.Length)))
+                result.Append(lineBreak.Value);
             position = edit.Span.End;
         }
 
