@@ -95,7 +95,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     };
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => base.Reads(config) || LoRAConfig.IsAdapterHub(config);
+    public override bool Reads(JsonObject config) => LoRAConfig.IsLoRA(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);
