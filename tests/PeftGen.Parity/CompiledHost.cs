@@ -74,25 +74,3 @@ public sealed class CompiledHost
 
     private static object? Call(MethodInfo method, object? target, object?[] arguments) => method.Invoke(target, BindingFlags.DoNotWrapExceptions, null, arguments, null);
 }
-
-/// <summary>The recorded inputs, by name.</summary>
-public sealed class Inputs
-{
-    private readonly Dictionary<string, Tensor> _tensors;
-
-    public Inputs(ExpectedTensors expected) =>
-        _tensors = expected.Keys("input.").ToDictionary(key => key["input.".Length..], expected.Take);
-
-    public Tensor Labels => _tensors["labels"];
-
-    public bool HasLabels => _tensors.ContainsKey("labels");
-
-    /// <summary>The arguments for parameters, by name; the others get their defaults.</summary>
-    public object?[] For(IReadOnlyList<ParameterInfo> parameters)
-    {
-        var unknown = _tensors.Keys.Except(parameters.Select(p => p.Name!)).Where(n => n != "labels").ToList();
-        if (unknown.Count > 0)
-            throw new ParityException($"input.{unknown[0]}: the host takes no such input");
-        return parameters.Select(p => _tensors.TryGetValue(p.Name!, out var tensor) ? tensor : p.HasDefaultValue ? p.DefaultValue : throw new ParityException($"input.{p.Name} is not recorded")).ToArray();
-    }
-}

@@ -13,7 +13,9 @@ public sealed class HostCompiler
     private readonly Dictionary<string, Assembly> _compiled = [];
     private readonly Lazy<IReadOnlyList<SyntaxTree>> _sources = new(ReadSources);
     private readonly Lazy<IReadOnlyList<MetadataReference>> _references = new(() => ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
-        .Split(Path.PathSeparator).Select(path => (MetadataReference)MetadataReference.CreateFromFile(path)).ToList());
+        .Split(Path.PathSeparator)
+        // The hosts are compiled from source here; an assembly that holds them, too, would only be in the way.
+        .Where(path => Path.GetFileName(path) != "PeftGen.Models.dll").Select(path => (MetadataReference)MetadataReference.CreateFromFile(path)).ToList());
 
     /// <summary>The classes that a declaration can stand on.</summary>
     public bool HasClass(string name) => _sources.Value.Any(tree => tree.GetText().ToString().Contains($"partial class {name} ", StringComparison.Ordinal));

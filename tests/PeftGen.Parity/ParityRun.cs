@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using PeftGen.Checkpoints;
 
 namespace PeftGen.Parity;
@@ -44,13 +43,13 @@ public sealed class ParityRun(string? emit = null)
         {
             using var expected = golden.ReadExpected();
             var host = ClassOf(golden);
-            if (golden.AdapterNames.Count == 0)
+            if (golden.AdapterFolders.Count == 0)
                 new SingleAdapter(golden, expected, _compiler, _starts, host, EmitFolder(golden)).Check();
             else
                 new SeveralAdapters(golden, expected, _compiler, host, EmitFolder(golden)).Check();
             if (expected.Open.Count > 0)
                 throw new ParityException($"{expected.Open.Order(StringComparer.Ordinal).First()}: no check knows this key ({expected.Open.Count} in all)");
-            return new Outcome("ok", golden.Name, string.Create(CultureInfo.InvariantCulture, $"{expected.Compared} tensors, largest error {expected.LargestError:E1}"));
+            return new Outcome("ok", golden.Name, string.Create(CultureInfo.InvariantCulture, $"{expected.Compared} tensors, largest error {expected.LargestError:0.0e+00}"));
         }
         catch (UnsupportedException e)
         {
@@ -68,8 +67,8 @@ public sealed class ParityRun(string? emit = null)
 
     private string ClassOf(GoldenCase golden)
     {
-        var config = (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(golden.HostFolder, "config.json")))!;
-        var name = config["architectures"]?[0]?.GetValue<string>() ?? config["model_type"]!.GetValue<string>();
-        return _compiler.HasClass(name) ? name : throw new UnsupportedException($"there is no host {name}");
+        var config = golden.HostConfiguration;
+        var name = config["architectures"]?[0]?.GetValue<string>() ?? config["model_type"]?.GetValue<string>();
+        return name is not null && _compiler.HasClass(name) ? name : throw new UnsupportedException($"there is no host {name}");
     }
 }

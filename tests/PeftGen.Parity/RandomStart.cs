@@ -9,10 +9,11 @@ namespace PeftGen.Parity;
 /// </summary>
 internal sealed class RandomStart
 {
-    private const int StreamLength = 1 << 20;
     private const int Seeds = 16;
 
-    // The recorded starts come after the construction of the host, from the seed that this set; which one is not recorded.
+    // The recorded starts come after the construction of the host, from the seed that this set; which one is not recorded,
+    // nor how many draws a host of that size takes.
+    private static readonly int[] Lengths = [1 << 20, 1 << 23];
     private readonly float[]?[] _streams = new float[Seeds][];
 
     /// <summary>Requires that a recorded start is drawn as ours is.</summary>
@@ -24,10 +25,10 @@ internal sealed class RandomStart
     {
         if (!recorded.shape.SequenceEqual(ours.shape))
             throw new ParityException($"{key}: the shape is [{string.Join(", ", ours.shape)}], expected [{string.Join(", ", recorded.shape)}]");
-        var own = Find(Values(ours), Stream(seed))
+        var own = Find(Values(ours), Stream(seed, Lengths[0]))
             ?? throw new UnsupportedException($"{key}: our start is no uniform one, and other random starts cannot be compared by number");
         var values = Values(recorded);
-        var theirs = Enumerable.Range(0, Seeds).Select(s => Find(values, _streams[s] ??= Stream((ulong)s))).FirstOrDefault(f => f is not null)
+        var theirs = Lengths.SelectMany(length => Enumerable.Range(0, Seeds).Select(s => Find(values, StreamOf(s, length)))).FirstOrDefault(f => f is not null)
             ?? throw new ParityException($"{key}: the recorded start is no stretch of torch's uniform draws, as ours is: a number in it is off");
         var (factor, offset) = (own.factor - theirs.factor, own.offset - theirs.offset);
         if (Math.Abs(factor) > 1e-4 * theirs.factor || Math.Abs(offset) > 1e-4 * theirs.factor)
@@ -55,10 +56,12 @@ internal sealed class RandomStart
         return null;
     }
 
-    private static float[] Stream(ulong seed)
+    private float[] StreamOf(int seed, int length) => length == Lengths[0] ? _streams[seed] ??= Stream((ulong)seed, length) : Stream((ulong)seed, length);
+
+    private static float[] Stream(ulong seed, int length)
     {
         using var generator = new Generator(seed);
-        using var draws = rand(StreamLength, generator: generator);
+        using var draws = rand(length, generator: generator);
         return draws.data<float>().ToArray();
     }
 

@@ -145,6 +145,8 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
             _ => call.Ancestors().OfType<ConditionalAccessExpressionSyntax>().First(c => c.WhenNotNull.Span.Contains(call.SpanStart)).Expression,
         };
         var receiver = model.GetTypeInfo(expression, cancel).Type;
+        if (receiver is ITypeParameterSymbol parameter)
+            receiver = parameter.ConstraintTypes.FirstOrDefault(graph.Known.IsModule) ?? receiver;
         return receiver is null ? null : new Receiver(expression, ChainOf(type, model, expression), receiver, conditional, HasThis(model, call));
     }
 

@@ -15,7 +15,8 @@ internal static class DeclaredValues
             .Where(p => !p.parameter.HasExplicitDefaultValue || p.value.Kind == TypedConstantKind.Array || !Equals(p.parameter.ExplicitDefaultValue, p.value.Value))
             .Select(p => $"{p.parameter.Name}: {Write(p.value)}");
         var named = method.Data.NamedArguments.Select(n => $"{n.Key} = {Write(n.Value)}").ToList();
-        return $"new {method.Type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)}({string.Join(", ", given)})"
+        var arguments = string.Join(", ", given);
+        return $"new {method.Type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)}{(arguments.Length == 0 && named.Count > 0 ? "" : $"({arguments})")}"
             + (named.Count == 0 ? "" : $" {{ {string.Join(", ", named)} }}");
     }
 

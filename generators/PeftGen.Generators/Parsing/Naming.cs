@@ -11,7 +11,13 @@ internal static class FreeNames
     public static NameModel For(ModelClass type)
     {
         var taken = Identifiers(type);
-        return new NameModel(First(taken, "adapter", "adapterNode", "peftAdapter"), First(taken, "context", "forwardContext", "peftContext"));
+        return new NameModel(
+            First(taken, "adapter", "adapterNode", "peftAdapter"),
+            First(taken, "context", "forwardContext", "peftContext"),
+            First(taken, "options", "forwardOptions", "peftOptions"),
+            First(taken, "hook"),
+            First(taken, "changed"),
+            First(taken, "result"));
     }
 
     public static string Field(ModelClass type, string name) => First(Identifiers(type), name, name + "Record", "peft" + name);
@@ -22,6 +28,20 @@ internal static class FreeNames
 
     private static string First(HashSet<string> taken, params string[] names) =>
         names.FirstOrDefault(n => !taken.Contains(n)) ?? Enumerable.Range(2, int.MaxValue - 2).Select(i => names[0] + i).First(n => !taken.Contains(n));
+}
+
+/// <summary>Names of what is emitted for a group.</summary>
+internal readonly record struct GroupNames(string Type, string Infix)
+{
+    public string Create => $"Create{Infix}Adapter";
+
+    public string Load => $"Load{Infix}Adapter";
+
+    public static GroupNames Of(string group, IEnumerable<DeclaredMethod> methods)
+    {
+        var infix = group.Length == 0 ? "" : char.ToUpperInvariant(group[0]) + group.Substring(1);
+        return new GroupNames((infix.Length > 0 ? infix : string.Concat(methods.Select(m => m.Name).Distinct())) + "Adapter", infix);
+    }
 }
 
 /// <summary>Names of generated files: readable, unique, bounded.</summary>

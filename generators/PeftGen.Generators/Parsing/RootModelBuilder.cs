@@ -16,20 +16,24 @@ internal static class RootModelBuilder
 
     public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
         Record: FreeNames.Field(type, "adaptation"),
-        ModuleBase: (graph.Known.ModuleBase(type.Symbol) ?? graph.Known.Module).ToDisplayString(FullNullable),
-        Groups: declared.GroupBy(m => m.Group ?? "").Select(BuildGroup).ToEquatable(),
+        ModuleBase: ModuleBase(type, graph, reach).ToDisplayString(FullNullable),
+        Groups: declared.GroupBy(m => m.Group ?? "").Select(group => BuildGroup(type, group)).ToEquatable(),
         Entries: Entries(type, graph, scanner, reach).ToEquatable());
+
+    // Without a forward to override, the module with its adapter can only be any module.
+    private static INamedTypeSymbol ModuleBase(ModelClass type, ModelGraph graph, Reachability reach) =>
+        reach.ForwardOf(type) is not null && graph.Known.ModuleBase(type.Symbol) is { } generic ? generic : graph.Known.Module;
 
     private static SymbolDisplayFormat FullNullable { get; } =
         SymbolDisplayFormat.FullyQualifiedFormat.AddMiscellaneousOptions(SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
 
-    private static GroupModel BuildGroup(IGrouping<string, DeclaredMethod> group)
+    private static GroupModel BuildGroup(ModelClass type, IGrouping<string, DeclaredMethod> group)
     {
         var methods = group.ToList();
-        var infix = group.Key.Length == 0 ? "" : char.ToUpperInvariant(group.Key[0]) + group.Key.Substring(1);
-        var name = infix.Length > 0 ? infix : string.Concat(methods.Select(m => m.Name).Distinct());
+        var names = GroupNames.Of(group.Key, methods);
         var parameters = new Dictionary<string, int>();
-        return new GroupModel(name + "Adapter", infix, methods.Select(m => BuildMethod(m, methods.Count, parameters)).ToEquatable(), methods.All(m => m.Merges));
+        var access = methods.All(m => Visibility.OfMember(type.Symbol, m.Type) == "public") ? "public" : "internal";
+        return new GroupModel(names.Type, access, names.Infix, methods.Select(m => BuildMethod(m, methods.Count, parameters)).ToEquatable(), methods.All(m => m.Merges));
     }
 
     private static DeclaredMethodModel BuildMethod(DeclaredMethod method, int count, Dictionary<string, int> parameters)
@@ -60,11 +64,23 @@ internal static class RootModelBuilder
                 continue;
             yield return new EntryModel(
                 method.DeclaredAccessibility == Accessibility.Public ? "public" : "internal",
-                scan.Syntax.ReturnType.WithoutTrivia().ToString(), !method.ReturnsVoid, method.Name, parameters, ClassModelBuilder.ArgumentsOf(method),
+                scan.Syntax.ReturnType.WithoutTrivia().ToString(), FormOf(method), scan.Syntax.Identifier.Text, parameters, ClassModelBuilder.ArgumentsOf(method),
                 method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && SymbolEqualityComparer.Default.Equals(p.p.Type, graph.Known.Tensor))
-                    .Select(p => new InputModel(p.role!, p.p.Name)).ToEquatable(),
+                    .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name))).ToEquatable(),
                 method.Name == "forward" && method.IsOverride);
         }
+    }
+
+    private static EntryForm FormOf(IMethodSymbol method)
+    {
+        var type = method.ReturnType;
+        var isByValue = method.Parameters.All(p => p.RefKind == RefKind.None);
+        var awaited = isByValue && type.Name is "Task" or "ValueTask" && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
+        return method.ReturnsVoid ? EntryForm.Nothing
+            : awaited ? type is INamedTypeSymbol { IsGenericType: true } ? EntryForm.TaskOfValue : EntryForm.Task
+            : isByValue && type.OriginalDefinition.SpecialType == SpecialType.System_Collections_Generic_IEnumerable_T ? EntryForm.Items
+            : isByValue && type is INamedTypeSymbol { Name: "IAsyncEnumerable", IsGenericType: true } ? EntryForm.AsyncItems
+            : EntryForm.Value;
     }
 
     private static string? RoleOf(IParameterSymbol parameter)

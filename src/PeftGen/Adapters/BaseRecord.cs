@@ -101,7 +101,8 @@ public sealed class BaseRecord
         lock (_gate)
         {
             RefuseIfMerged("merge");
-            var pairs = adapter.Pairs(host).ToList();
+            // A module that stands at two paths has one slot, which is merged once.
+            var pairs = adapter.Pairs(host).DistinctBy(pair => pair.slot).ToList();
             foreach (var (slot, _) in pairs.Where(pair => !pair.slot.CanMerge))
                 throw new AdapterException($"{slot.Path}: {slot.GetType().Name} cannot be merged with its present values. Run the model with its adapter instead.");
             var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();

@@ -19,7 +19,7 @@ namespace PeftGen;
 /// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
-    internal const string Whole = "whole", Excluded = "excluded", GatedType = "PEFTGEN_GATED_LORA";
+    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA";
     private const string Biases = "biases", Tokens = "tokens";
     private IReadOnlyList<Claim>? _claims;
 
@@ -80,7 +80,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-    public override string PeftType => Gated ? GatedType : "LORA";
+    public override string PeftType => Gated ? GatedType : PlainType;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
@@ -95,7 +95,8 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     };
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => LoRAConfig.IsLoRA(config);
+    public override bool Reads(JsonObject config) =>
+        new ConfigReader(config).Text("peft_type") is PlainType or GatedType || LoRAConfig.IsAdapterHub(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);

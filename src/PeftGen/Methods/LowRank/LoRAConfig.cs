@@ -15,10 +15,7 @@ internal static class LoRAConfig
         ("fan_in_fan_out", "a transposed weight"), ("ensure_weight_tying", "tied adapters"),
     ];
 
-    /// <summary>Whether a configuration is LoRA's, gated or not: a file brings its own values.</summary>
-    public static bool IsLoRA(JsonObject config) => config["peft_type"]?.ToJsonString() is "\"LORA\"" or $"\"{LoRA.GatedType}\"" || IsAdapterHub(config);
-
-    private static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
+    public static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
 
     public static LoRA Read(JsonObject json) => IsAdapterHub(json) ? ReadAdapterHub(json) : ReadHuggingFace(json);
 

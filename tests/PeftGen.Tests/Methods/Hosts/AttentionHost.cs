@@ -45,7 +45,7 @@ public sealed class AttentionHost : nn.Module<Tensor, Tensor?, Tensor>, IAdaptab
 
         protected override AdapterNode New() => new Adapter();
 
-        protected override IEnumerable<Member> Members(nn.Module host) => [new Member(MemberKind.Children, "layers", ((AttentionHost)host).layers)];
+        protected override IEnumerable<Member> Members(nn.Module host) => [Member.Children("layers", ((AttentionHost)host).layers)];
     }
 }
 
@@ -101,6 +101,6 @@ public sealed class AttentionBlock : nn.Module<Tensor, Tensor>, IAdaptable
         protected override AdapterNode New() => new Adapter();
 
         protected override IEnumerable<Member> Members(nn.Module host) =>
-            [new Member(MemberKind.Attention, "attention", null), new Member(MemberKind.Residual, "residual", ((AttentionBlock)host).norm)];
+            [Member.Attention("attention"), Member.Residual("residual", ((AttentionBlock)host).norm)];
     }
 }

@@ -55,6 +55,6 @@ public sealed class LayerHost : nn.Module<Tensor, Tensor>, IAdaptable
         protected override AdapterNode New() => new Adapter();
 
         protected override IEnumerable<Member> Members(nn.Module host) =>
-            ((LayerHost)host)._layers.Select(each => new Member(MemberKind.Layer, each.name, each.layer));
+            ((LayerHost)host)._layers.Select(each => Member.Layer(each.name, each.layer));
     }
 }
