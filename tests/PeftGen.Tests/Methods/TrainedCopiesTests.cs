@@ -1,3 +1,4 @@
+using PeftGen.Compiled;
 using PeftGen.Tests.Methods.Hosts;
 using PeftGen.Tests.Tiny;
 using TorchSharp;
@@ -80,7 +81,7 @@ public sealed class TrainedCopiesTests : IDisposable
         var adapter = host.Create(new LoRA(rank: 2, targets: "q_proj") { ModulesToSave = "embed_tokens" });
         Fill.Normal(adapter, 2);
         var ids = tensor(new long[,] { { 1, 8, 1 }, { 0, 3, 8 } });
-        var y = SlotCallsOn(adapter, "embed_tokens", (Embedding)host.named_children().First().module, ids);
+        var y = RunOn(adapter, "embed_tokens", (Embedding)host.named_children().First().module, ids);
         TensorAssert.Same(Part(adapter, "embed_tokens", "weight")[tensor(new long[] { 1, 8, 1, 0, 3, 8 })].view(2, 3, 4), y);
         y.sum().backward();
         Assert.Equal([2f, 0f], (float[])[Part(adapter, "embed_tokens", "weight").grad![8, 0].item<float>(), Part(adapter, "embed_tokens", "weight").grad![2, 0].item<float>()]);
@@ -144,8 +145,8 @@ public sealed class TrainedCopiesTests : IDisposable
         Assert.StartsWith("norm: a GroupNorm cannot run with trained copies", error.Message, StringComparison.Ordinal);
     }
 
-    private static Tensor SlotCallsOn(LayerHost.Adapter adapter, string name, nn.Module<Tensor, Tensor> layer, Tensor x) =>
-        Compiled.SlotCalls.forward(adapter.Slot(name), new ForwardContext(), layer, x);
+    private static Tensor RunOn(LayerHost.Adapter adapter, string name, nn.Module<Tensor, Tensor> layer, Tensor x) =>
+        SlotCalls.forward(adapter.Slot(name), new ForwardContext(), layer, x);
 
     private static IEnumerable<string> Keys(AdapterNode adapter) => adapter.Slots().SelectMany(slot => slot.Stored(FileFormat.HuggingFace)).Select(entry => entry.Key);
 
