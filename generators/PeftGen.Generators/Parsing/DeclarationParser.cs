@@ -43,7 +43,11 @@ internal static class DeclarationParser
     public static string MetadataName(INamedTypeSymbol type) =>
         type.ContainingType is { } outer ? $"{MetadataName(outer)}+{type.MetadataName}"
         : type.ContainingNamespace.IsGlobalNamespace ? type.MetadataName
-        : $"{type.ContainingNamespace.ToDisplayString()}.{type.MetadataName}";
+        : $"{NamespaceOf(type.ContainingNamespace)}.{type.MetadataName}";
+
+    // Display strings escape keywords, which metadata does not.
+    private static string NamespaceOf(INamespaceSymbol symbol) =>
+        symbol.ContainingNamespace.IsGlobalNamespace ? symbol.Name : $"{NamespaceOf(symbol.ContainingNamespace)}.{symbol.Name}";
 
     private static void CheckRanges(DeclaredMethod method, DiagnosticList diagnostics)
     {

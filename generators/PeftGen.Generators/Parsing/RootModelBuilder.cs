@@ -59,7 +59,7 @@ internal static class RootModelBuilder
             var method = scan.Symbol;
             if (!reach.Methods.Contains(method) || method.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Internal) || method.IsStatic || method.IsGenericMethod)
                 continue;
-            var parameters = string.Join(", ", scan.Syntax.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
+            var parameters = string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
             if (!seen.Add($"{method.Name}({string.Join(",", method.Parameters.Select(p => p.Type.ToDisplayString()))})"))
                 continue;
             yield return new EntryModel(
