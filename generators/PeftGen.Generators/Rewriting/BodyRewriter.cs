@@ -51,7 +51,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             case ParameterUse parameter:
                 if (!parameter.IsWrite)
                 {
-                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{Identifiers.Escape(parameter.Child.Name)}.Read({parameters.Context}, ");
+                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{Identifiers.Escape(parameter.Child.Name)}.read({parameters.Context}, ");
                     Insert(parameter.Node.Span.End, ")");
                 }
 
@@ -66,7 +66,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
                 ReplaceCallee(residual.Call, $"{parameters.Adapter}.{names.Of(residual)}.forward({parameters.Context}, null, null, ");
                 break;
             case AttentionUse attention:
-                ReplaceCallee(attention.Call, $"{parameters.Adapter}.{names.Of(attention)}.Attach({parameters.Context}, ");
+                ReplaceCallee(attention.Call, $"{parameters.Adapter}.{names.Of(attention)}.attach({parameters.Context}, ");
                 break;
             case LayerUse layer:
                 RewriteLayer(layer);

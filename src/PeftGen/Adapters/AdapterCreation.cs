@@ -175,7 +175,7 @@ internal sealed class AdapterCreation
                         _compiled.Add(Join(path, name));
                 if (!matches)
                     continue;
-                var site = new Site(this, claim.Claim.Kind, claim.Claim, path, host, owner, layerClaimed);
+                var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
                 var slot = method.Method.CreateSlot(site) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");

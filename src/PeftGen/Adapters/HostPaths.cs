@@ -9,6 +9,7 @@ internal sealed class HostPaths
 {
     private const string BackingField = ">k__BackingField";
     private readonly Dictionary<string, string> _names = [];
+    private readonly HashSet<string> _linear;
 
     private HostPaths(nn.Module host)
     {
@@ -19,10 +20,14 @@ internal sealed class HostPaths
         var modules = host.named_modules().Select(m => new TargetCandidate(InCheckpoint(m.name), m.module is Linear));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
+        _linear = Candidates.Where(c => c.IsLinear).Select(c => c.Path).ToHashSet();
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
+
+    /// <summary>Whether a path is that of a linear layer.</summary>
+    public bool IsLinear(string path) => _linear.Contains(path);
 
     public static HostPaths Of(nn.Module host) => new(host);
 

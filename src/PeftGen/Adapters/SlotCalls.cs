@@ -27,15 +27,13 @@ public static class SlotCalls
     public static Tensor call(this NodeLookup lookup, ForwardContext context, nn.Module<Tensor, Tensor> host, Tensor x) =>
         lookup.Slot(host).call(context, host, x);
 
-    // The two below differ in case from the slots' own methods of the same parameters: those would be taken, also where the slot is null.
-
     /// <summary>Reads a parameter through its slot.</summary>
     /// <param name="slot">The slot; null: the base's parameter.</param>
     /// <param name="context">The context of the root's call.</param>
     /// <param name="host">The base's parameter.</param>
     /// <returns>A tensor that the reader does not dispose.</returns>
-    public static Tensor Read(this ParameterSlot? slot, ForwardContext context, Parameter host) =>
-        slot is null ? host : slot.read(context, host);
+    public static Tensor read(this ParameterSlot? slot, ForwardContext context, Parameter host) =>
+        slot is null ? host : slot.forward(context, host);
 
     /// <summary>Adds a residual through its slot: <c>N(h + r)</c>.</summary>
     /// <param name="slot">The slot; null: the base's sum.</param>
@@ -55,7 +53,7 @@ public static class SlotCalls
     }
 
     /// <summary>Attaches prefixes through the slot of an attention site; see <see cref="Attention.Attach"/>.</summary>
-    public static (Tensor k, Tensor v, Tensor? mask) Attach(
+    public static (Tensor k, Tensor v, Tensor? mask) attach(
         this AttentionSlot? slot, ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
-        slot is null ? (k, v, mask) : slot.attach(context, x, q, k, v, mask);
+        slot is null ? (k, v, mask) : slot.forward(context, x, q, k, v, mask);
 }

@@ -64,7 +64,7 @@ public abstract class ParameterSlot(string path) : Slot(path)
     /// <param name="context">The context of the root's call.</param>
     /// <param name="host">The base's parameter.</param>
     /// <returns>A tensor that stays the slot's or the context's: like a field that is read, the reader does not dispose it.</returns>
-    public abstract Tensor read(ForwardContext context, Parameter host);
+    public abstract Tensor forward(ForwardContext context, Parameter host);
 }
 
 /// <summary>A slot where a sub-layer's output meets its residual.</summary>
@@ -119,5 +119,5 @@ public abstract class AttentionSlot(string path) : Slot(path)
     /// <param name="k">Keys <c>[batch, kv_heads, keys, head_dim]</c>.</param>
     /// <param name="v">Values, as the keys.</param>
     /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
-    public abstract (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
+    public abstract (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
 }

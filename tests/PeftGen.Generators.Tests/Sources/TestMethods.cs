@@ -91,7 +91,7 @@ public sealed class TouchedParameter : ParameterSlot
 {
     public TouchedParameter(string path) : base(path) => Learn("touch", ones(1));
 
-    public override Tensor read(ForwardContext context, Parameter host) => context.Keep(host * this["touch"]);
+    public override Tensor forward(ForwardContext context, Parameter host) => context.Keep(host * this["touch"]);
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(Path, this["touch"])];
 }
@@ -113,7 +113,7 @@ public sealed class TouchedAttention : AttentionSlot
 {
     public TouchedAttention(string path) : base(path) => Learn("touch", ones(1));
 
-    public override (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
+    public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
         (k, context.Keep(v * this["touch"]), mask);
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(Path + ".attention", this["touch"])];

@@ -30,7 +30,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     public void A_model_comes_back_from_shards()
     {
         var written = new Pair();
-        WriteShards(written, name => name.StartsWith("second") ? "b.safetensors" : "sub/a.safetensors");
+        WriteShards(written, name => name.StartsWith("second", StringComparison.Ordinal) ? "b.safetensors" : "sub/a.safetensors");
         using var folder = HuggingFaceFolder.Open(_folder.Path);
         Assert.Equal(written.state_dict().Keys.Order(), folder.Names.Order());
         var read = new Pair();

@@ -24,7 +24,7 @@ internal sealed class RowsAttention : AttentionSlot, ISlotGroup
             Lend(index.ToString(System.Globalization.CultureInfo.InvariantCulture), slot!);
     }
 
-    public override (Tensor k, Tensor v, Tensor? mask) attach(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
+    public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
     {
         var split = _plan.ByAdapter;
         split.Check(Path, k);
@@ -52,7 +52,7 @@ internal sealed class RowsAttention : AttentionSlot, ISlotGroup
         var partOfMask = mask is null ? null : rows.SelectBroadcast(context, mask, Dimensions);
         return slot is null
             ? (partOfK, partOfV, partOfMask)
-            : slot.attach(context.ForRows(rows), context.Keep(rows.Select(context, x)), context.Keep(rows.Select(context, q)), partOfK, partOfV, partOfMask);
+            : slot.forward(context.ForRows(rows), context.Keep(rows.Select(context, x)), context.Keep(rows.Select(context, q)), partOfK, partOfV, partOfMask);
     }
 
     /// <summary>Every part's mask in one common shape, <c>[rows, heads or 1, tokens or 1, keys]</c>.</summary>

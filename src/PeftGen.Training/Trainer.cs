@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Training;
+
+/// <summary>How a <see cref="Trainer"/> trains.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>How many times the optimizer steps.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>The full learning rate.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>What part of the learning rate each step uses.</summary>
+    public LearningRateSchedule Schedule { get; init; } = Schedules.Cosine();
+
+    /// <summary>AdamW's weight decay.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Gradients are scaled down to this norm where theirs, over all parameters, is larger.</summary>
+    public double MaxGradientNorm { get; init; } = 1;
+}
+
+/// <summary>What a training has done so far.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="Steps">Steps in all.</param>
+/// <param name="Loss">The loss of the last batch.</param>
+/// <param name="SmoothedLoss">A moving average of the losses.</param>
+/// <param name="Elapsed">The time since training began.</param>
+public readonly record struct TrainingProgress(int Step, int Steps, double Loss, double SmoothedLoss, TimeSpan Elapsed);
+
+/// <summary>Trains parameters with AdamW (https://arxiv.org/abs/1711.05101). It knows neither model nor adapter: the loss is a function.</summary>
+public static class Trainer
+{
+    /// <summary>Runs the training.</summary>
+    /// <param name="parameters">What trains, for example <c>adapter.parameters()</c>.</param>
+    /// <param name="options">How.</param>
+    /// <param name="loss">The loss of a step's batch, a scalar that gradients flow from; the step counts from 0.</param>
+    /// <param name="progress">Told after every step.</param>
+    /// <param name="cancellation">Ends the training before its next step.</param>
+    /// <returns>The loss of every step.</returns>
+    /// <exception cref="ArgumentException">There is nothing to train.</exception>
+    /// <exception cref="TrainingDivergedException">A loss is no finite number; the parameters are those before that step.</exception>
+    /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
+    public static LossCurve Run(
+        IEnumerable<Parameter> parameters, TrainerOptions options, Func<int, Tensor> loss, Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        var trained = parameters.Where(p => p.requires_grad).ToList();
+        if (trained.Count == 0)
+            throw new ArgumentException("There is no parameter that requires gradients. Give the parameters of an adapter, or unfreeze the model.", nameof(parameters));
+        var curve = new LossCurve();
+        var clock = Stopwatch.StartNew();
+        using var optimizer = optim.AdamW(trained, options.LearningRate, weight_decay: options.WeightDecay);
+        for (var step = 0; step < options.Steps; step++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            // The batch and all that is computed from it; what lives longer is made by the optimizer before the first step.
+            using var scope = NewDisposeScope();
+            optimizer.zero_grad();
+            var value = loss(step);
+            double number = value.to(ScalarType.Float32).item<float>();
+            if (!double.IsFinite(number)) throw new TrainingDivergedException(step, number);
+            value.backward();
+            nn.utils.clip_grad_norm_(trained, options.MaxGradientNorm);
+            foreach (var group in optimizer.ParamGroups) group.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
+            optimizer.step();
+            curve.Add(number);
+            progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Smoothed[^1], clock.Elapsed));
+        }
+        return curve;
+    }
+}
