@@ -122,7 +122,7 @@ partial class Clip : global::PeftGen.IAdaptable
     /// <summary><c>forward</c>, run through an adapter.</summary>
     public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor ids, Tensor pixels) =>
 #line (13, 66) - (13, 122) 8 "Model.cs"
-        adapter.scale.Read(context, scale) * adapter.In(this).forward(context, text[0], ids) * adapter.In(this).forward(context, image[0], pixels);
+        adapter.scale.read(context, scale) * adapter.In(this).forward(context, text[0], ids) * adapter.In(this).forward(context, image[0], pixels);
 #line hidden
 
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();

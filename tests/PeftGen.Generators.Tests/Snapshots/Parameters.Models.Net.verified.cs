@@ -87,7 +87,7 @@ partial class Net : global::PeftGen.IAdaptable
     public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
 #line 21 "Model.cs"
     {
-        return functional.linear(norm.forward(adapter.norm, context, x), adapter.tied.Read(context, this.tied));
+        return functional.linear(norm.forward(adapter.norm, context, x), adapter.tied.read(context, this.tied));
     }
 #line hidden
 

@@ -12,7 +12,7 @@ partial class RMSNorm : global::PeftGen.IAdaptable
     /// <summary><c>forward</c>, run through an adapter.</summary>
     public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (9, 49) - (9, 113) 8 "Model.cs"
-        adapter.weight.Read(context, weight) * (x * rsqrt(x.pow(2).mean([-1], keepdim: true) + 1e-6));
+        adapter.weight.read(context, weight) * (x * rsqrt(x.pow(2).mean([-1], keepdim: true) + 1e-6));
 #line hidden
 
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();

@@ -14,7 +14,7 @@ partial class SelfAttention : global::PeftGen.IAdaptable
 #line 24 "Model.cs"
     {
         var (q, k, v) = (query.forward(x), key.forward(x), value.forward(x));
-        (k, v, _) = adapter.attention.Attach(context, x, q, k, v, mask: null);
+        (k, v, _) = adapter.attention.attach(context, x, q, k, v, mask: null);
         return functional.scaled_dot_product_attention(q, k, v);
     }
 #line hidden
