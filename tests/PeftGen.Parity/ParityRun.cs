@@ -37,7 +37,7 @@ public sealed class ParityRun(string? emit = null)
         return new Outcomes(outcomes);
     }
 
-    private Outcome Run(GoldenCase golden)
+    public Outcome Run(GoldenCase golden)
     {
         try
         {

@@ -108,7 +108,7 @@ public sealed class BaseRecord
             var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();
             TiedParameters.Refuse(host, targets);
             using var quiet = no_grad();
-            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, p.detach().clone().DetachFromDisposeScope())).ToList();
+            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, CopyOf(p))).ToList();
             try
             {
                 foreach (var (slot, part) in pairs)
@@ -143,6 +143,12 @@ public sealed class BaseRecord
             _before = [];
             _merged = null;
         }
+    }
+
+    private static Tensor CopyOf(Parameter parameter)
+    {
+        using var detached = parameter.detach();
+        return detached.clone().DetachFromDisposeScope();
     }
 
     private static void Restore(List<(Parameter parameter, Tensor before)> copies)

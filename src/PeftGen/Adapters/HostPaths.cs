@@ -48,7 +48,7 @@ internal sealed class HostPaths
         {
             if (member.Path != member.Name)
                 yield return (member.Name, member.Path);
-            else if (member.Host is nn.Module child && !children.Any(c => Property(c.name) == member.Name && ReferenceEquals(c.module, child)))
+            else if ((member.Kind is MemberKind.Layer or MemberKind.Child or MemberKind.Plain) && member.Host is nn.Module child && !children.Any(c => Property(c.name) == member.Name && ReferenceEquals(c.module, child)))
                 foreach (var (name, _) in children.Where(c => ReferenceEquals(c.module, child)))
                     yield return (name, member.Path);
             else if (member.Kind is MemberKind.Layers or MemberKind.Children && member.Host is not nn.Module)

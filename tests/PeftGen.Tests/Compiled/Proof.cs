@@ -37,7 +37,9 @@ public static class Proof
         var losses = new List<float>();
         for (var step = 1; step <= steps; step++)
         {
-            optimizer.zero_grad();
+            // TorchSharp 0.107's zero_grad leaves one handle for each gradient to the finalizer.
+            using (NewDisposeScope())
+                optimizer.zero_grad();
             using var logits = model.forward(adapter, tokens);
             using var loss = Loss(logits, tokens);
             loss.backward();
