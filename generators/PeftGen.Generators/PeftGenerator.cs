@@ -12,6 +12,9 @@ namespace PeftGen.Generators;
 [Generator(LanguageNames.CSharp)]
 public sealed class PeftGenerator : IIncrementalGenerator
 {
+    // Without the mark at the start of files, which few editors of emitted code expect.
+    private static readonly System.Text.Encoding _utf8 = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
     /// <summary>The step that finds annotated classes.</summary>
     public const string DeclarationsStep = "Declarations";
 
@@ -40,7 +43,7 @@ public sealed class PeftGenerator : IIncrementalGenerator
             .WithTrackingName(ModelsStep);
 
         var classes = models.SelectMany(static (result, _) => result.Classes).WithTrackingName(ClassesStep);
-        context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), System.Text.Encoding.UTF8)));
+        context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), _utf8)));
 
         // Diagnostics leave by an output of their own, with locations in real syntax trees, so that #pragma and severities work.
         var diagnostics = models.Select(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticsStep);

@@ -16,6 +16,10 @@ public sealed class ConsumerTests(PackedLibrary packed)
 
         Assert.Contains("output 2x4", printed);
         Assert.Contains($"library {BuildFacts.PeftGenVersion}", printed);
+        Assert.Contains("trains 48 of 212", printed);
+        Assert.Contains("adapted differs True", printed);
+        Assert.Contains("merged equals adapted True", printed);
+        Assert.Contains("unmerged equals base True", printed);
     }
 
     private static void CopyConsumer(string project)

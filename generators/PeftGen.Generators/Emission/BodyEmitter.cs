@@ -10,24 +10,16 @@ internal static class BodyEmitter
         var node = $"Adapter {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}";
         var rest = body.Parameters.Length == 0 ? "" : ", " + body.Parameters;
         writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
-        var signature = $"{body.Modifiers}{body.ReturnType} {body.Name}({node}{rest}){body.Constraints}";
-        if (body.Body is null)
-        {
-            writer.Line(signature + ";").Line();
-        }
-        else
-        {
-            writer.Line(signature);
-            writer.Raw($"#line {body.Line} \"{body.File}\"\n");
-            writer.Raw(new string(' ', body.Column)).Raw(body.Body).Raw("\n");
-            writer.Raw("#line hidden\n").Line();
-        }
+        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({node}{rest}){body.Constraints}{(body.Body is null ? ";" : body.Body.IsExpression ? " =>" : "")}");
+        if (body.Body is not null)
+            EmitText(writer, body.Body);
+        writer.Line();
 
         var handedOn = string.Join(", ", new[] { $"(Adapter){model.Names.Adapter}", model.Names.Context, body.Arguments }.Where(a => a.Length > 0));
         foreach (var overridden in body.Overrides)
         {
             writer.Line("/// <inheritdoc/>");
-            writer.Line($"{AccessOf(body)} override {body.ReturnType} {body.Name}({overridden} {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}{rest}) =>");
+            writer.Line($"{body.Access} override {body.ReturnType} {body.Name}({overridden} {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}{rest}) =>");
             writer.Indented($"{body.Name}({handedOn});").Line();
         }
 
@@ -35,7 +27,24 @@ internal static class BodyEmitter
             EmitCall(writer, model, body, node, rest);
     }
 
-    private static string AccessOf(BodyModel body) => body.Modifiers.Substring(0, body.Modifiers.IndexOf(' ')) is "protected" ? "protected" : body.Modifiers.Split(' ')[0];
+    /// <summary>Prints the user's text so that each of its lines is known to the debugger as the line that it was copied from.</summary>
+    private static void EmitText(SourceWriter writer, BodyText body)
+    {
+        if (body.Origin is not { } origin)
+        {
+            writer.Indented(body.Text);
+            return;
+        }
+
+        // Text that begins its line is copied with its indentation, so characters agree too. Other text is put on a line of its own.
+        var indentation = origin.Indentation ?? writer.Indentation(further: body.IsExpression ? 1 : 0);
+        var file = origin.File.Replace("\"", "");
+        writer.Raw(origin.Indentation is not null
+            ? $"#line {origin.Line} \"{file}\"\n"
+            : $"#line ({origin.Line}, {origin.Character}) - ({origin.EndLine}, {origin.EndCharacter}) {Math.Max(indentation.Length, 1)} \"{file}\"\n");
+        writer.Raw(indentation).Raw(body.Text).Raw("\n");
+        writer.Raw("#line hidden\n");
+    }
 
     /// <summary>TorchSharp's <c>call</c>: the module's own hooks around forward.</summary>
     private static void EmitCall(SourceWriter writer, ClassModel model, BodyModel body, string node, string rest)
@@ -43,18 +52,14 @@ internal static class BodyEmitter
         var names = body.Arguments.Split([", "], StringSplitOptions.None);
         writer.Line($"/// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>");
         writer.Open($"public {body.ReturnType} call({node}{rest})");
-        writer.Line("foreach (var hook in module_pre_hooks.Values)").Indented("hook(this);");
-        writer.Open("foreach (var hook in pre_hooks.Values)");
-        writer.Open($"if (hook(this, {body.Arguments}) is {{ }} changed)");
-        if (names.Length == 1)
-            writer.Line($"{names[0]} = changed;");
-        else
-            writer.Line($"({body.Arguments}) = changed;");
-        writer.Close().Close();
-        writer.Line($"var result = forward({model.Names.Adapter}, {model.Names.Context}, {body.Arguments});");
-        writer.Line("foreach (var hook in post_hooks.Values)").Indented($"result = hook(this, {body.Arguments}, result) is {{ }} changed ? changed : result;");
-        writer.Line("foreach (var hook in module_post_hooks.Values)").Indented("hook(this);");
-        writer.Line("return result;");
+        var (hook, changed, result) = (model.Names.Hook, model.Names.Changed, model.Names.Result);
+        var inputs = names.Length == 1 ? names[0] : $"({body.Arguments})";
+        writer.Line($"foreach (var {hook} in module_pre_hooks.Values)").Indented($"{hook}(this);");
+        writer.Line($"foreach (var {hook} in pre_hooks.Values)").Indented($"{inputs} = {hook}(this, {body.Arguments}) is {{ }} {changed} ? {changed} : {inputs};").Line();
+        writer.Line($"var {result} = forward({model.Names.Adapter}, {model.Names.Context}, {body.Arguments});").Line();
+        writer.Line($"foreach (var {hook} in post_hooks.Values)").Indented($"{result} = {hook}(this, {body.Arguments}, {result}) is {{ }} {changed} ? {changed} : {result};");
+        writer.Line($"foreach (var {hook} in module_post_hooks.Values)").Indented($"{hook}(this);");
+        writer.Line($"return {result};");
         writer.Close().Line();
     }
 }

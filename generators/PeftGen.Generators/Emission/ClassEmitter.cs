@@ -60,8 +60,8 @@ internal static class ClassEmitter
 
     private static void EmitClass(SourceWriter writer, ClassModel model)
     {
-        var interfaces = new[] { "global::PeftGen.IAdaptable" }.Concat(model.Abstractions.Select(a => $"global::PeftGen.IAdapted<{a.Interface}>"));
-        writer.Open($"{model.Header} : {string.Join(", ", interfaces)}");
+        var adapted = model.Abstractions.Select(a => $"global::PeftGen.IAdapted<{a.Interface}>").ToList();
+        writer.Open($"{model.Header} : {(adapted.Count == 0 ? "global::PeftGen.IAdaptable" : string.Join(", ", adapted))}");
         if (model.Root is not null)
             RootEmitter.Emit(writer, model, model.Root);
         foreach (var body in model.Bodies)

@@ -26,7 +26,8 @@ internal static class NodeEmitter
     {
         var names = abstraction.Parameters.Select((_, i) => $"input{i + 1}").ToList();
         var parameters = string.Concat(abstraction.Parameters.Select((type, i) => $", {type} {names[i]}"));
-        writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.forward(global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
+        writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.forward(");
+        writer.Indented($"global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
         writer.Indented($"forward((Adapter)adapter, context, {string.Join(", ", names)});").Line();
     }
 
@@ -43,29 +44,33 @@ internal static class NodeEmitter
         };
         writer.Line($"/// <summary>{summary}</summary>");
         writer.Line(member.Kind is "Layers" or "Children"
-            ? $"public global::PeftGen.AdapterList<{member.Type}> {member.Name} => ListAt<{member.Type}>(\"{member.Name}\");"
-            : $"public {member.Type}{(member.IsOptional ? "?" : "")} {member.Name} => At<{member.Type}>(\"{member.Name}\"){(member.IsOptional ? "" : "!")};");
+            ? $"{member.Access} global::PeftGen.AdapterList<{member.Type}> {member.Property} => ListAt<{member.Type}>(\"{member.Name}\");"
+            : $"{member.Access} {member.Type}{(member.IsOptional ? "?" : "")} {member.Property} => At<{member.Type}>(\"{member.Name}\"){(member.IsOptional ? "" : "!")};");
         writer.Line();
     }
 
     private static void EmitMembers(SourceWriter writer, ClassModel model)
     {
         const string Member = "global::PeftGen.Member";
-        const string Kind = "global::PeftGen.MemberKind";
         writer.Line("/// <inheritdoc/>");
         writer.Open($"protected override global::System.Collections.Generic.IEnumerable<{Member}> Members(global::TorchSharp.torch.nn.Module host)");
         writer.Line($"var self = ({model.Name})host;");
         if (model.BaseAdapter is not null)
             writer.Line("foreach (var member in base.Members(host))").Indented("yield return member;");
         foreach (var member in model.Members)
-        {
-            var path = member.Path == member.Name ? "" : $", \"{member.Path}\"";
-            writer.Line($"yield return new {Member}({Kind}.{member.Kind}, \"{member.Name}\"{path}, {(member.Host is null ? "null" : "self." + member.Host)});");
-        }
-
+            writer.Line($"yield return {Member}.{member.Kind}({string.Join(", ", Arguments(member))});");
         if (model.BaseAdapter is null && model.Members.Count == 0)
             writer.Line("yield break;");
         writer.Close();
+    }
+
+    private static IEnumerable<string> Arguments(MemberModel member)
+    {
+        yield return $"\"{member.Name}\"";
+        if (member.Host is not null)
+            yield return $"self.{member.Host}";
+        if (member.Path != member.Name)
+            yield return $"\"{member.Path}\"";
     }
 
     private static string Cref(string name) => name.Replace('<', '{').Replace('>', '}');

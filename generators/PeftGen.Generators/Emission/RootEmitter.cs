@@ -26,19 +26,33 @@ internal static class RootEmitter
 
     private static void EmitFactories(SourceWriter writer, RootModel root, GroupModel group)
     {
-        var methods = group.Methods;
-        var values = string.Join(", ", methods.Select(m => $"{m.Parameter} ?? {m.Creation}"));
-        var declared = string.Join(", ", methods.Select(m => m.Creation));
-        writer.Line($"/// <summary>Makes a new adapter and freezes the base: {Escape(string.Join(" ", methods.Select(m => m.Summary)))}.</summary>");
-        foreach (var method in methods)
+        writer.Line($"/// <summary>Makes a new adapter and freezes the base: {Escape(string.Join(" ", group.Methods.Select(m => m.Summary)))}.</summary>");
+        foreach (var method in group.Methods)
             writer.Line($"/// <param name=\"{method.Parameter}\">Other values than the declared ones.</param>");
         writer.Line("/// <param name=\"generator\">For random starts and dropout; null: seeded from torch's own generator.</param>");
-        writer.Line($"public {group.Type} Create{group.Infix}Adapter({string.Join(", ", methods.Select(m => $"{m.Type}? {m.Parameter} = null"))}, {Generator}? generator = null) =>");
-        writer.Indented($"{root.Record}.Create(this, new {group.Type}(), new global::PeftGen.AdaptAttribute[] {{ {values} }}, generator);").Line();
+        writer.Line($"{group.Access} {group.Type} Create{group.Infix}Adapter(");
+        writer.Indented($"{string.Join(", ", group.Methods.Select(m => $"{m.Type}? {m.Parameter} = null"))}, {Generator}? generator = null) =>");
+        EmitRecordCall(writer, root, group, "Create", group.Methods.Select(m => $"{m.Parameter} ?? {m.Creation}"), "generator");
         writer.Line("/// <summary>Loads a saved adapter and freezes the base. The file brings its own values.</summary>");
         writer.Line("/// <param name=\"directory\">The folder with adapter_config.json and the weights.</param>");
         writer.Line($"public {group.Type} Load{group.Infix}Adapter(string directory) =>");
-        writer.Indented($"{root.Record}.Load(this, new {group.Type}(), new global::PeftGen.AdaptAttribute[] {{ {declared} }}, directory);").Line();
+        EmitRecordCall(writer, root, group, "Load", group.Methods.Select(m => m.Creation), "directory");
+    }
+
+    private static void EmitRecordCall(SourceWriter writer, RootModel root, GroupModel group, string verb, IEnumerable<string> methods, string last)
+    {
+        var list = methods.ToList();
+        if (list.Count == 1)
+        {
+            writer.Indented($"{root.Record}.{verb}(this, new {group.Type}(), [{list[0]}], {last});").Line();
+            return;
+        }
+
+        writer.Indented($"{root.Record}.{verb}(this, new {group.Type}(),");
+        writer.Indented("[");
+        foreach (var method in list)
+            writer.Indented($"    {method},");
+        writer.Indented($"], {last});").Line();
     }
 
     private static void EmitEntry(SourceWriter writer, ClassModel model, RootModel root, EntryModel entry)
@@ -48,16 +62,51 @@ internal static class RootEmitter
         var rest = entry.Parameters.Length == 0 ? "" : ", " + entry.Parameters;
         var arguments = entry.Arguments.Length == 0 ? "" : ", " + entry.Arguments;
         writer.Line($"/// <summary><c>{entry.Name}</c>, run through an adapter. Once it is merged, this is the base's own <c>{entry.Name}</c>.</summary>");
-        writer.Line($"{entry.Access} {entry.ReturnType} {entry.Name}(Adapter {adapter}{rest}) => {entry.Name}({adapter}, ({Options}?)null{arguments});").Line();
+        writer.Line($"{entry.Access} {entry.ReturnType} {entry.Name}(Adapter {adapter}{rest}) =>");
+        writer.Indented($"{entry.Name}({adapter}, {model.Names.Options}: null{arguments});").Line();
         writer.Line($"/// <summary><c>{entry.Name}</c>, run through an adapter, with options for this call.</summary>");
-        writer.Open($"{entry.Access} {entry.ReturnType} {entry.Name}(Adapter {adapter}, {Options}? options{rest})");
-        writer.Line($"if ({root.Record}.RunsBase({adapter}))");
-        writer.Indented(entry.Returns ? $"return {entry.Name}({entry.Arguments});" : $"{{ {entry.Name}({entry.Arguments}); return; }}");
-        writer.Line($"using var {context} = new {ClassEmitter.Context}(options);");
+        var isAsync = entry.Form is EntryForm.Task or EntryForm.TaskOfValue or EntryForm.AsyncItems;
+        writer.Open($"{entry.Access} {(isAsync ? "async " : "")}{entry.ReturnType} {entry.Name}(Adapter {adapter}, {Options}? {model.Names.Options}{rest})");
+        var atBase = $"{entry.Name}({entry.Arguments})";
+        if (entry.Form is EntryForm.Value or EntryForm.TaskOfValue)
+        {
+            writer.Line($"if ({root.Record}.RunsBase({adapter}))").Indented($"return {(isAsync ? "await " : "")}{atBase};");
+        }
+        else
+        {
+            writer.Open($"if ({root.Record}.RunsBase({adapter}))");
+            EmitReturn(writer, model, entry, atBase, isLast: false);
+            writer.Close();
+        }
+
+        writer.Line();
+        writer.Line($"using var {context} = new {ClassEmitter.Context}({model.Names.Options});");
         foreach (var input in entry.Inputs)
             writer.Line($"{context}[global::PeftGen.InputRole.{input.Role}] = {input.Expression};");
-        writer.Line($"{(entry.Returns ? "return " : "")}{entry.Name}({adapter}, {context}{arguments});");
+        EmitReturn(writer, model, entry, $"{entry.Name}({adapter}, {context}{arguments})", isLast: true);
         writer.Close().Line();
+    }
+
+    private static void EmitReturn(SourceWriter writer, ClassModel model, EntryModel entry, string call, bool isLast)
+    {
+        switch (entry.Form)
+        {
+            case EntryForm.Value:
+                writer.Line($"return {call};");
+                return;
+            case EntryForm.TaskOfValue:
+                writer.Line($"return await {call};");
+                return;
+            case EntryForm.Items or EntryForm.AsyncItems:
+                writer.Line($"{(entry.Form == EntryForm.Items ? "" : "await ")}foreach (var {model.Names.Result} in {call})").Indented($"yield return {model.Names.Result};");
+                break;
+            default:
+                writer.Line($"{(entry.Form == EntryForm.Task ? "await " : "")}{call};");
+                break;
+        }
+
+        if (!isLast)
+            writer.Line(entry.Form is EntryForm.Items or EntryForm.AsyncItems ? "yield break;" : "return;");
     }
 
     private static void EmitWith(SourceWriter writer, ClassModel model, RootModel root)
@@ -78,7 +127,8 @@ internal static class RootEmitter
         {
             var arguments = entry.Arguments.Length == 0 ? "" : ", " + entry.Arguments;
             writer.Line("/// <inheritdoc/>");
-            writer.Line($"{entry.Access} {(entry.IsForward ? "override " : "")}{entry.ReturnType} {entry.Name}({entry.Parameters}) => model.{entry.Name}(adapter{arguments});").Line();
+            writer.Line($"{entry.Access} {(entry.IsForward ? "override " : "")}{entry.ReturnType} {entry.Name}({entry.Parameters}) =>");
+            writer.Indented($"this.model.{entry.Name}(this.adapter{arguments});").Line();
         }
 
         writer.Line("/// <inheritdoc/>");

@@ -46,5 +46,8 @@ internal sealed class SourceWriter
         return this;
     }
 
+    /// <summary>The blanks with which a line here begins.</summary>
+    public string Indentation(int further) => new(' ', (_depth + further) * 4);
+
     public override string ToString() => _text.ToString();
 }

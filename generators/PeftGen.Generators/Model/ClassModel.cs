@@ -38,49 +38,66 @@ internal sealed record ScopeModel(string? Namespace, bool FileScoped, EquatableA
 /// <summary>Names that occur nowhere in the class.</summary>
 /// <param name="Adapter">The parameter that holds the adapter's node.</param>
 /// <param name="Context">The parameter that holds the context.</param>
-internal sealed record NameModel(string Adapter, string Context);
+/// <param name="Options">The parameter that holds the options of a call.</param>
+/// <param name="Hook">The local that holds a hook.</param>
+/// <param name="Changed">The local that holds what a hook changed.</param>
+/// <param name="Result">The local that holds a result.</param>
+internal sealed record NameModel(string Adapter, string Context, string Options, string Hook, string Changed, string Result);
 
 /// <summary>A place of the adapter.</summary>
 /// <param name="Kind">The name in <c>PeftGen.MemberKind</c>.</param>
-/// <param name="Name">The property's name.</param>
+/// <param name="Name">The name in the adapter's tree.</param>
+/// <param name="Property">The same as code writes it.</param>
 /// <param name="Path">The path in checkpoints, relative to the class.</param>
 /// <param name="Host">The field or property of the host; null: the site has none.</param>
 /// <param name="Type">The type of the property, or of the elements of a list.</param>
 /// <param name="IsOptional">Whether a child's node can be absent although the class is compiled.</param>
-internal sealed record MemberModel(string Kind, string Name, string Path, string? Host, string Type, bool IsOptional);
+/// <param name="Access">The property's accessibility.</param>
+internal sealed record MemberModel(string Kind, string Name, string Property, string Path, string? Host, string Type, bool IsOptional, string Access);
 
 /// <summary>A method of the class, compiled.</summary>
 /// <param name="Documentation">The name that the emitted documentation refers to.</param>
-/// <param name="Modifiers">Modifiers, a blank after each.</param>
+/// <param name="Access">Its accessibility.</param>
+/// <param name="Modifiers">Further modifiers, a blank after each.</param>
 /// <param name="ReturnType">The type as written.</param>
 /// <param name="Name">The name with type parameters as written.</param>
 /// <param name="Parameters">The parameters as written.</param>
 /// <param name="Arguments">The parameters as arguments of a call that hands them on.</param>
 /// <param name="Constraints">The constraints as written.</param>
-/// <param name="Body">The rewritten body, from its opening brace or arrow; null: abstract.</param>
-/// <param name="File">The user's file.</param>
-/// <param name="Line">The line, from 1, on which the body begins.</param>
-/// <param name="Column">The column on which the body begins, from 0.</param>
+/// <param name="Body">The body; null: abstract.</param>
 /// <param name="Overrides">The adapter types of base classes whose overloads this one has to override.</param>
 /// <param name="WithHooks">Whether <c>call</c> is emitted too.</param>
 /// <param name="Sequence">The number of arguments of the module's own <c>forward</c>, if the method is that; else 0.</param>
 /// <param name="Returns">Whether the method returns a value.</param>
 internal sealed record BodyModel(
     string Documentation,
+    string Access,
     string Modifiers,
     string ReturnType,
     string Name,
     string Parameters,
     string Arguments,
     string Constraints,
-    string? Body,
-    string File,
-    int Line,
-    int Column,
+    BodyText? Body,
     EquatableArray<string> Overrides,
     bool WithHooks,
     int Sequence,
     bool Returns);
+
+/// <summary>A rewritten body.</summary>
+/// <param name="Text">From the opening brace to the closing one, or an expression with its semicolon.</param>
+/// <param name="IsExpression">Whether it is an expression.</param>
+/// <param name="Origin">Where the user wrote it; null: it is not the user's.</param>
+internal sealed record BodyText(string Text, bool IsExpression, OriginModel? Origin);
+
+/// <summary>A place in the user's code; lines and characters count from 1, as in <c>#line</c>.</summary>
+/// <param name="File">The file.</param>
+/// <param name="Line">The first line.</param>
+/// <param name="Character">The first character.</param>
+/// <param name="EndLine">The last line.</param>
+/// <param name="EndCharacter">The character after the last one.</param>
+/// <param name="Indentation">The blanks before it, if it begins its line; else null.</param>
+internal sealed record OriginModel(string File, int Line, int Character, int EndLine, int EndCharacter, string? Indentation);
 
 /// <summary>A parameter that slots can ask for.</summary>
 /// <param name="Role">The name in <c>PeftGen.InputRole</c>.</param>
@@ -103,21 +120,44 @@ internal sealed record RootModel(string Record, string ModuleBase, EquatableArra
 /// <summary>A method of a root that users call with an adapter: it opens the context.</summary>
 /// <param name="Access">Its accessibility.</param>
 /// <param name="ReturnType">The type as written.</param>
-/// <param name="Returns">Whether it returns a value.</param>
+/// <param name="Form">How it returns.</param>
 /// <param name="Name">The name.</param>
 /// <param name="Parameters">The parameters as written.</param>
 /// <param name="Arguments">The parameters as arguments.</param>
 /// <param name="Inputs">What slots can ask for.</param>
 /// <param name="IsForward">Whether it is the module's own forward.</param>
 internal sealed record EntryModel(
-    string Access, string ReturnType, bool Returns, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward);
+    string Access, string ReturnType, EntryForm Form, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward);
+
+/// <summary>How a method returns; the context has to live until it has.</summary>
+internal enum EntryForm
+{
+    /// <summary>At once, with a value.</summary>
+    Value,
+
+    /// <summary>At once, without a value.</summary>
+    Nothing,
+
+    /// <summary>By a task with a value.</summary>
+    TaskOfValue,
+
+    /// <summary>By a task.</summary>
+    Task,
+
+    /// <summary>Item by item.</summary>
+    Items,
+
+    /// <summary>Item by item, each awaited.</summary>
+    AsyncItems,
+}
 
 /// <summary>A group of methods that apply together.</summary>
-/// <param name="Type">The adapter type, for example <c>LoRAAdapter</c>.</param>
+/// <param name="Type">The adapter type: the methods' names, or the group's, with <c>Adapter</c>.</param>
+/// <param name="Access">The accessibility of the factory whose parameters are the methods.</param>
 /// <param name="Infix">What stands in factory names between Create and Adapter; empty for the default group.</param>
 /// <param name="Methods">The methods in the order of the attributes.</param>
 /// <param name="Merges">Whether every method can merge.</param>
-internal sealed record GroupModel(string Type, string Infix, EquatableArray<DeclaredMethodModel> Methods, bool Merges);
+internal sealed record GroupModel(string Type, string Access, string Infix, EquatableArray<DeclaredMethodModel> Methods, bool Merges);
 
 /// <summary>A declared method.</summary>
 /// <param name="Type">The method's type, fully qualified.</param>

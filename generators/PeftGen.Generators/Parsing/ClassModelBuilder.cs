@@ -18,7 +18,7 @@ internal sealed class ClassModelBuilder(
         var methods = scanner.Scan(type).Where(m => reach.Methods.Contains(m.Symbol)).OrderBy(m => m.Syntax.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(m => m.Syntax.SpanStart).ToList();
         var names = FreeNames.For(type);
         var siteNames = new SiteNames(type, sites, scanner);
-        var rewriter = new BodyRewriter(type, reach, siteNames, names, scanner, diagnostics);
+        var rewriter = new BodyRewriter(type, reach, siteNames, names, graph, scanner, diagnostics);
         var parts = methods.Select(m => (TypeDeclarationSyntax)m.Syntax.Parent!).Prepend(declaration).Distinct().ToList();
         return new ClassModel(
             HintName: HintNames.For(type.Symbol),
@@ -30,93 +30,78 @@ internal sealed class ClassModelBuilder(
             BaseAdapter: type.Base is { } b && reach.Classes.Contains(b) ? Display(type.Symbol.BaseType!, declaration) + ".Adapter" : null,
             Nullable: scanner.ModelOf(declaration.SyntaxTree).GetNullableContext(declaration.SpanStart).AnnotationsEnabled(),
             Names: names,
-            Members: Members(type, siteNames, methods, declaration).ToEquatable(),
+            Members: Members(type, siteNames, declaration).ToEquatable(),
             Bodies: methods.Select(m => BuildBody(type, m, rewriter)).ToEquatable(),
             Abstractions: Abstractions(type).ToEquatable(),
             Root: declared is null ? null : RootModelBuilder.Build(type, declared, graph, scanner, reach));
     }
 
-    private IEnumerable<MemberModel> Members(ModelClass type, SiteNames siteNames, List<MethodScan> methods, SyntaxNode place)
+    private IEnumerable<MemberModel> Members(ModelClass type, SiteNames siteNames, SyntaxNode place)
     {
-        // Where code reaches children through variables, all of them have to be known, also those without an adapter.
-        var lookups = methods.SelectMany(m => m.Uses).Any(use => use switch
-        {
-            LayerUse layer => !layer.Receiver.IsDirect && reach.Reaches(type, use),
-            NodeUse node => !node.Receiver.IsDirect && reach.Reaches(type, use),
-            _ => false,
-        });
+        var lookups = Lookups(type);
         foreach (var child in type.Own)
         {
-            if (!reach.IsCompiled(type, child))
-            {
-                if (lookups && child.Shape != ChildShape.Parameter)
-                    yield return new MemberModel("Plain", child.Name, child.Path, child.Name, "", true);
-                continue;
-            }
-
-            var layers = child.Shape is ChildShape.BuiltIn or ChildShape.Sequential || (child.Shape == ChildShape.Abstract && IsTensorToTensor(child.Type));
-            var element = layers ? LayerSlot
-                : child.Shape == ChildShape.Abstract ? "global::PeftGen.AdapterNode"
-                : Display(child.Type, place) + ".Adapter";
-            yield return child.Shape == ChildShape.Parameter
-                ? new MemberModel("Parameter", child.Name, child.Path, child.Name, "global::PeftGen.ParameterSlot", true)
-                : child.IsList ? new MemberModel(layers ? "Layers" : "Children", child.Name, child.Path, child.Name, element, false)
-                : new MemberModel(layers ? "Layer" : "Child", child.Name, child.Path, child.Name, element, layers || child.Shape == ChildShape.Abstract || child.IsNullable);
+            if (reach.IsCompiled(type, child))
+                yield return MemberOf(type, child, place);
+            else if (child.Shape != ChildShape.Parameter && lookups.Any(variable => graph.MayBe(child, variable)))
+                yield return NewMember("Plain", child, "", isOptional: true);
         }
 
         foreach (var (use, name) in siteNames.Own)
             yield return use is ResidualUse residual
-                ? new MemberModel("Residual", name, name, residual.Norm?.Receiver.Target.child.Name, "global::PeftGen.ResidualSlot", true)
-                : new MemberModel("Attention", name, name, null, "global::PeftGen.AttentionSlot", true);
+                ? new MemberModel("Residual", name, name, name, residual.Norm is { } norm ? Identifiers.Escape(norm.Receiver.Target.child.Name) : null, "global::PeftGen.ResidualSlot", true, "public")
+                : new MemberModel("Attention", name, name, name, null, "global::PeftGen.AttentionSlot", true, "public");
     }
 
-    private bool IsTensorToTensor(ITypeSymbol type) =>
-        graph.Known.IsTensorToTensor(type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.First(graph.Known.IsModule) : type);
+    /// <summary>The types of variables through which code meets the children of a class: what they can hold has to be known, also without an adapter.</summary>
+    private List<ITypeSymbol> Lookups(ModelClass type) => reach.Classes.Where(c => c.Lineage.Contains(type)).SelectMany(scanner.Scan)
+        .SelectMany(scan => scan.Uses.Where(use => reach.Reaches(scan.Type, use)))
+        .Select(use => use switch { LayerUse layer => layer.Receiver, NodeUse node => node.Receiver, _ => null })
+        .Where(receiver => receiver is { IsDirect: false })
+        .Select(receiver => receiver!.Type).Distinct<ITypeSymbol>(SymbolEqualityComparer.Default).ToList();
+
+    private MemberModel MemberOf(ModelClass type, ModelChild child, SyntaxNode place)
+    {
+        var layers = child.Shape is ChildShape.BuiltIn or ChildShape.Sequential || (child.Shape == ChildShape.Abstract && graph.Known.IsTensorToTensor(child.Type));
+        var access = child.Shape == ChildShape.Composite ? Visibility.OfMember(type.Symbol, child.Type) : "public";
+        var element = layers ? LayerSlot
+            : child.Shape == ChildShape.Abstract || access is null ? "global::PeftGen.AdapterNode"
+            : Display(child.Type, place) + ".Adapter";
+        return child.Shape == ChildShape.Parameter ? NewMember("Parameter", child, "global::PeftGen.ParameterSlot", isOptional: true)
+            : child.IsList ? NewMember(layers ? "Layers" : "Children", child, element, isOptional: false, access)
+            : NewMember(layers ? "Layer" : "Child", child, element, layers || access is null || child.Shape == ChildShape.Abstract || child.IsNullable, access);
+    }
+
+    private static MemberModel NewMember(string kind, ModelChild child, string type, bool isOptional, string? access = "public") =>
+        new(kind, child.Name, Identifiers.Escape(child.Name), child.Path, Identifiers.Escape(child.Name), type, isOptional, access ?? "internal");
 
     private BodyModel BuildBody(ModelClass type, MethodScan scan, BodyRewriter rewriter)
     {
         var (method, syntax) = (scan.Symbol, scan.Syntax);
-        string? body = null;
-        var start = syntax.Identifier.SpanStart;
-        if (!method.IsAbstract)
-            body = rewriter.Rewrite(scan, out start);
-        var position = syntax.SyntaxTree.GetText().Lines.GetLinePosition(start);
-        var isForward = IsModuleForward(method);
+        var isForward = reach.IsModuleForward(method);
         return new BodyModel(
             Documentation: method.Name,
-            Modifiers: Modifiers(type, method),
+            Access: SyntaxFacts.GetText(method.DeclaredAccessibility),
+            Modifiers: Modifiers(type, method, syntax),
             ReturnType: syntax.ReturnType.WithoutTrivia().ToString(),
-            Name: syntax.Identifier.ValueText + syntax.TypeParameterList?.WithoutTrivia(),
-            Parameters: string.Join(", ", syntax.ParameterList.Parameters.Select(p => p.WithoutTrivia().NormalizeWhitespace().ToString())),
+            Name: syntax.Identifier.Text + syntax.TypeParameterList?.WithoutTrivia(),
+            Parameters: string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => p.WithoutTrivia().NormalizeWhitespace().ToString())),
             Arguments: ArgumentsOf(method),
             Constraints: string.Concat(syntax.ConstraintClauses.Select(c => " " + c.WithoutTrivia())),
-            Body: body,
-            File: syntax.SyntaxTree.FilePath,
-            Line: position.Line + 1,
-            Column: position.Character,
+            Body: method.IsAbstract ? null : rewriter.Rewrite(scan),
             Overrides: Overridden(method, syntax).ToEquatable(),
             WithHooks: isForward && reach.Hooked.Any(h => h.Lineage.Contains(type) || type.Lineage.Contains(h)),
             Sequence: isForward ? method.Parameters.Length : 0,
             Returns: !method.ReturnsVoid);
     }
 
-    /// <summary>Whether a method implements TorchSharp's own abstract <c>forward</c>.</summary>
-    private bool IsModuleForward(IMethodSymbol method)
-    {
-        var overridden = method;
-        while (overridden.OverriddenMethod is { } next)
-            overridden = next;
-        return method.Name == "forward" && graph.Known.IsAbstractModule(overridden.ContainingType);
-    }
-
     public static string ArgumentsOf(IMethodSymbol method) =>
-        string.Join(", ", method.Parameters.Select(p => (p.RefKind switch { RefKind.Ref => "ref ", RefKind.Out => "out ", RefKind.In => "in ", _ => "" }) + p.Name));
+        string.Join(", ", method.Parameters.Select(p => (p.RefKind switch { RefKind.Ref => "ref ", RefKind.Out => "out ", RefKind.In => "in ", _ => "" }) + Identifiers.Escape(p.Name)));
 
-    private static string Modifiers(ModelClass type, IMethodSymbol method)
+    private static string Modifiers(ModelClass type, IMethodSymbol method, MethodDeclarationSyntax syntax)
     {
-        var access = SyntaxFacts.GetText(method.DeclaredAccessibility);
         var isVirtual = (method.IsVirtual || method.IsOverride) && !type.Symbol.IsSealed && !method.IsSealed && method.DeclaredAccessibility != Accessibility.Private;
-        return access + " " + (method.IsStatic ? "static " : "") + (method.IsAbstract ? "abstract " : isVirtual ? "virtual " : "") + (method.IsAsync ? "async " : "");
+        return (method.IsStatic ? "static " : "") + (method.IsAbstract ? "abstract " : isVirtual ? "virtual " : "") + (method.IsAsync ? "async " : "") + (syntax.Modifiers.Any(SyntaxKind.UnsafeKeyword) ? "unsafe " : "");
     }
 
     private IEnumerable<string> Overridden(IMethodSymbol method, SyntaxNode place)
@@ -130,7 +115,7 @@ internal sealed class ClassModelBuilder(
     {
         if (!abstractly.Contains(type) || type.Symbol.IsAbstract || graph.Known.ModuleBase(type.Symbol) is not { } moduleBase)
             yield break;
-        var isCompiled = type.Lineage.Any(t => scanner.Scan(t).Any(m => reach.Methods.Contains(m.Symbol) && IsModuleForward(m.Symbol)));
+        var isCompiled = type.Lineage.Any(t => scanner.Scan(t).Any(m => reach.Methods.Contains(m.Symbol) && reach.IsModuleForward(m.Symbol)));
         var arguments = moduleBase.TypeArguments.Select(a => a.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)).ToList();
         if (isCompiled && arguments.Count is >= 2 and <= 5)
             yield return new AbstractionModel(string.Join(", ", arguments), arguments[arguments.Count - 1], arguments.Take(arguments.Count - 1).ToEquatable());

@@ -56,7 +56,7 @@ internal sealed class KnownTypes
 
     /// <summary>Whether a module takes one tensor and returns one.</summary>
     public bool IsTensorToTensor(ITypeSymbol type) =>
-        ModuleBase(type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
+        ModuleBase(type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(IsModule) ?? type : type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
 
     public static bool DerivesFrom(ITypeSymbol type, INamedTypeSymbol ancestor)
     {

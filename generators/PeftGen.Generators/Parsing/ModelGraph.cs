@@ -50,6 +50,10 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         return type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i, to));
     }
 
+    /// <summary>Whether a variable of a type may hold a child, or an element of it.</summary>
+    public bool MayBe(ModelChild child, ITypeSymbol variable) =>
+        IsAssignable(child.Type, variable) || IsAssignable(variable, child.Type) || Candidates(child).Any(c => IsAssignable(c.Symbol, variable));
+
     // Of generic classes only the definition is known here: which arguments an instance has does not matter for its children.
     private static bool IsOpen(ITypeSymbol type, ITypeSymbol to) =>
         type is INamedTypeSymbol { IsGenericType: true } generic && !generic.ContainingNamespace.ToDisplayString().StartsWith("TorchSharp", StringComparison.Ordinal) && to is INamedTypeSymbol;
@@ -84,6 +88,9 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         {
             var symbol = field.AssociatedSymbol ?? field;
             var (elements, isList) = ElementType(field.Type);
+            // Of a type parameter the code sees the class that constrains it.
+            if (elements is ITypeParameterSymbol { ConstraintTypes: var constraints } && constraints.FirstOrDefault(c => ClassOf(c) is not null) is { } constraint)
+                elements = constraint;
             if (Shape(elements) is not { } shape || (isList && shape == ChildShape.Parameter))
                 continue;
             yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol), field.NullableAnnotation == NullableAnnotation.Annotated);

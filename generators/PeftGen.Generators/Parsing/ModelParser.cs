@@ -35,16 +35,20 @@ internal static class ModelParser
             foreach (var method in methods)
                 finder.Match(method);
             roots[root] = methods;
+            Group.Of(methods, diagnostics);
             Merge(holders, walker.Holders);
             abstractly.UnionWith(walker.Abstractly);
         }
 
-        var reach = new Reachability(graph, scanner, sites, holders);
+        var reach = new Reachability(graph, scanner, sites, holders, roots.Keys, []);
         NeverCalled.Report(graph, scanner, sites, reach, diagnostics);
+        // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
+        var closed = reach.Classes.Where(type =>
+            !PartialCheck.Passes(type, roots.ContainsKey(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)).ToList();
+        if (closed.Count > 0)
+            reach = new Reachability(graph, scanner, sites, holders, roots.Keys, closed);
         var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);
-        // A root is emitted even where nothing below it is, so that mistakes show as our diagnostics alone.
-        var classes = reach.Classes.Union(roots.Keys)
-            .Where(type => PartialCheck.Passes(type, roots.ContainsKey(type), diagnostics) & NameCheck.Passes(type, roots.ContainsKey(type), diagnostics))
+        var classes = reach.Classes
             .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
             .OrderBy(model => model.HintName, StringComparer.Ordinal)
             .ToEquatable();
@@ -88,12 +92,14 @@ internal static class PartialCheck
 /// <summary>What is emitted must not meet what the user declared.</summary>
 internal static class NameCheck
 {
-    private static readonly string[] OfRoots = ["Adapter", "Adapted", "With", "Unfreeze"];
-
-    public static bool Passes(ModelClass type, bool isRoot, DiagnosticList diagnostics)
+    /// <summary>Reports clashes in a class.</summary>
+    /// <param name="type">The class.</param>
+    /// <param name="declared">The methods that it declares, if it is a root.</param>
+    /// <param name="diagnostics">Where to report.</param>
+    public static bool Passes(ModelClass type, List<DeclaredMethod>? declared, DiagnosticList diagnostics)
     {
         var passes = true;
-        foreach (var name in isRoot ? OfRoots : OfRoots.Take(1))
+        foreach (var name in Emitted(declared))
             foreach (var member in type.Symbol.GetMembers(name))
             {
                 var place = member.Locations.FirstOrDefault(l => l.IsInSource);
@@ -104,6 +110,22 @@ internal static class NameCheck
             }
 
         return passes;
+    }
+
+    private static IEnumerable<string> Emitted(List<DeclaredMethod>? declared)
+    {
+        yield return "Adapter";
+        if (declared is null)
+            yield break;
+        yield return "Adapted";
+        yield return "With";
+        yield return "Unfreeze";
+        foreach (var group in Group.Of(declared))
+        {
+            yield return group.Type;
+            yield return group.Create;
+            yield return group.Load;
+        }
     }
 }
 
@@ -139,8 +161,6 @@ internal static class NeverCalled
             return false;
         if (receiver.IsDirect)
             return receiver.Chain.Any(link => link.owner == owner && link.child == child);
-        return type.Lineage.Contains(owner)
-            && (ModelGraph.IsAssignable(child.Type, receiver.Type) || ModelGraph.IsAssignable(receiver.Type, child.Type)
-                || graph.Candidates(child).Any(c => ModelGraph.IsAssignable(c.Symbol, receiver.Type)));
+        return type.Lineage.Contains(owner) && graph.MayBe(child, receiver.Type);
     }
 }

@@ -11,7 +11,13 @@ internal static class FreeNames
     public static NameModel For(ModelClass type)
     {
         var taken = Identifiers(type);
-        return new NameModel(First(taken, "adapter", "adapterNode", "peftAdapter"), First(taken, "context", "forwardContext", "peftContext"));
+        return new NameModel(
+            First(taken, "adapter", "adapterNode", "peftAdapter"),
+            First(taken, "context", "forwardContext", "peftContext"),
+            First(taken, "options", "forwardOptions", "peftOptions"),
+            First(taken, "hook"),
+            First(taken, "changed"),
+            First(taken, "result"));
     }
 
     public static string Field(ModelClass type, string name) => First(Identifiers(type), name, name + "Record", "peft" + name);

@@ -101,7 +101,7 @@ internal sealed class PlaceWalker
                 break;
             case ChildShape.Abstract when _graph.Known.IsTensorToTensor(child.Type):
                 AddLayer(owner, child, path, null);
-                break;
+                goto case ChildShape.Sequential;
         }
 
         foreach (var candidate in _graph.Candidates(child).ToList())

@@ -9,14 +9,31 @@ internal sealed class Reachability
     private readonly BodyScanner _scanner;
     private readonly CompiledSites _sites;
     private readonly IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> _holders;
+    private readonly IReadOnlyCollection<ModelClass> _closed;
 
-    public Reachability(ModelGraph graph, BodyScanner scanner, CompiledSites sites, IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> holders)
+    /// <param name="graph">The classes.</param>
+    /// <param name="scanner">Their bodies.</param>
+    /// <param name="sites">The sites.</param>
+    /// <param name="holders">For each class, those that hold it.</param>
+    /// <param name="roots">The annotated classes: compiled with their forward even where it reaches nothing, since programs call it.</param>
+    /// <param name="closed">Classes that cannot be extended.</param>
+    public Reachability(
+        ModelGraph graph, BodyScanner scanner, CompiledSites sites, IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> holders,
+        IEnumerable<ModelClass> roots, IReadOnlyCollection<ModelClass> closed)
     {
+        _closed = closed;
         _graph = graph;
         _scanner = scanner;
         _sites = sites;
         _holders = holders;
         FindClasses();
+        foreach (var root in roots.Except(closed))
+        {
+            Classes.Add(root);
+            if (ForwardOf(root) is { } forward)
+                Mark(forward);
+        }
+
         FindMethods();
     }
 
@@ -31,7 +48,8 @@ internal sealed class Reachability
 
     /// <summary>Whether a child has a slot or node.</summary>
     public bool IsCompiled(ModelClass owner, ModelChild child) =>
-        _sites.Contains(owner, child) || (child.Shape != ChildShape.Parameter && child.Shape != ChildShape.BuiltIn && _graph.Candidates(child).Any(Classes.Contains));
+        !_closed.Contains(owner) && !(child.Shape == ChildShape.Composite && _closed.Contains(_graph.ClassOf(child.Type)!))
+        && (_sites.Contains(owner, child) || (child.Shape != ChildShape.Parameter && child.Shape != ChildShape.BuiltIn && _graph.Candidates(child).Any(Classes.Contains)));
 
     /// <summary>Whether a use goes through an adapter.</summary>
     public bool Reaches(ModelClass type, Use use) => use switch
@@ -39,7 +57,7 @@ internal sealed class Reachability
         LayerUse layer => ReachesReceiver(type, layer.Receiver),
         NodeUse node => ReachesMethod(node) && ReachesReceiver(type, node.Receiver),
         SelfUse self => Methods.Contains(self.Method),
-        ParameterUse parameter => _sites.Contains(parameter.Owner, parameter.Child),
+        ParameterUse parameter => IsCompiled(parameter.Owner, parameter.Child),
         ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
         AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
         MethodGroupUse group => ReachesReceiver(type, group.Receiver),
@@ -49,7 +67,7 @@ internal sealed class Reachability
     /// <summary>Whether some child of a class that has a slot or node may be what a variable of a type holds.</summary>
     public bool MayHold(ModelClass type, ITypeSymbol variable) =>
         type.Lineage.Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c)
-            && (ModelGraph.IsAssignable(c.Type, variable) || ModelGraph.IsAssignable(variable, c.Type) || _graph.Candidates(c).Any(k => ModelGraph.IsAssignable(k.Symbol, variable)))));
+            && _graph.MayBe(c, variable)));
 
     private bool ReachesReceiver(ModelClass type, Receiver receiver) =>
         receiver.IsDirect ? IsCompiled(receiver.Target.owner, receiver.Target.child) : MayHold(type, receiver.Type);
@@ -65,7 +83,7 @@ internal sealed class Reachability
         while (queue.Count > 0)
         {
             var type = queue.Dequeue();
-            if (!Classes.Add(type))
+            if (_closed.Contains(type) || !Classes.Add(type))
                 continue;
             foreach (var derived in _holders.Keys.Where(k => k.Lineage.Contains(type)))
                 queue.Enqueue(derived);
@@ -105,11 +123,26 @@ internal sealed class Reachability
         return false;
     }
 
+    /// <summary>The module's own forward, as a class declares or inherits it; null where it is another assembly's.</summary>
+    public IMethodSymbol? ForwardOf(ModelClass type) =>
+        type.Lineage.TakeWhile(t => !_closed.Contains(t)).SelectMany(_scanner.Scan).Select(scan => scan.Symbol).FirstOrDefault(IsModuleForward);
+
+    /// <summary>Whether a method implements TorchSharp's own abstract <c>forward</c>.</summary>
+    public bool IsModuleForward(IMethodSymbol method)
+    {
+        var overridden = method;
+        while (overridden.OverriddenMethod is { } next)
+            overridden = next;
+        return method.Name == "forward" && _graph.Known.IsAbstractModule(overridden.ContainingType);
+    }
+
     private bool Mark(IMethodSymbol method)
     {
         var added = Methods.Add(method);
+        if (_graph.ClassOf(method.ContainingType) is { } declaring)
+            Classes.Add(declaring);
         for (var overridden = method.OverriddenMethod; overridden is not null; overridden = overridden.OverriddenMethod)
-            if (_graph.ClassOf(overridden.ContainingType) is { } owner)
+            if (_graph.ClassOf(overridden.ContainingType) is { } owner && !_closed.Contains(owner))
             {
                 added |= Methods.Add(overridden.OriginalDefinition);
                 Classes.Add(owner);

@@ -16,20 +16,23 @@ internal static class RootModelBuilder
 
     public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
         Record: FreeNames.Field(type, "adaptation"),
-        ModuleBase: (graph.Known.ModuleBase(type.Symbol) ?? graph.Known.Module).ToDisplayString(FullNullable),
-        Groups: declared.GroupBy(m => m.Group ?? "").Select(BuildGroup).ToEquatable(),
+        ModuleBase: ModuleBase(type, graph, reach).ToDisplayString(FullNullable),
+        Groups: Group.Of(declared).Select(group => BuildGroup(type, group)).ToEquatable(),
         Entries: Entries(type, graph, scanner, reach).ToEquatable());
+
+    // Without a forward to override, the module with its adapter can only be any module.
+    private static INamedTypeSymbol ModuleBase(ModelClass type, ModelGraph graph, Reachability reach) =>
+        reach.ForwardOf(type) is not null && graph.Known.ModuleBase(type.Symbol) is { } generic ? generic : graph.Known.Module;
 
     private static SymbolDisplayFormat FullNullable { get; } =
         SymbolDisplayFormat.FullyQualifiedFormat.AddMiscellaneousOptions(SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
 
-    private static GroupModel BuildGroup(IGrouping<string, DeclaredMethod> group)
+    private static GroupModel BuildGroup(ModelClass type, Group group)
     {
-        var methods = group.ToList();
-        var infix = group.Key.Length == 0 ? "" : char.ToUpperInvariant(group.Key[0]) + group.Key.Substring(1);
-        var name = infix.Length > 0 ? infix : string.Concat(methods.Select(m => m.Name).Distinct());
+        var access = group.Methods.All(m => Visibility.OfMember(type.Symbol, m.Type) == "public") ? "public" : "internal";
         var parameters = new Dictionary<string, int>();
-        return new GroupModel(name + "Adapter", infix, methods.Select(m => BuildMethod(m, methods.Count, parameters)).ToEquatable(), methods.All(m => m.Merges));
+        var methods = group.Methods.Select(m => BuildMethod(m, group.Methods.Count, parameters)).ToEquatable();
+        return new GroupModel(group.Type, access, group.Infix, methods, group.Methods.All(m => m.Merges));
     }
 
     private static DeclaredMethodModel BuildMethod(DeclaredMethod method, int count, Dictionary<string, int> parameters)
@@ -55,16 +58,28 @@ internal static class RootModelBuilder
             var method = scan.Symbol;
             if (!reach.Methods.Contains(method) || method.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Internal) || method.IsStatic || method.IsGenericMethod)
                 continue;
-            var parameters = string.Join(", ", scan.Syntax.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
+            var parameters = string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
             if (!seen.Add($"{method.Name}({string.Join(",", method.Parameters.Select(p => p.Type.ToDisplayString()))})"))
                 continue;
             yield return new EntryModel(
                 method.DeclaredAccessibility == Accessibility.Public ? "public" : "internal",
-                scan.Syntax.ReturnType.WithoutTrivia().ToString(), !method.ReturnsVoid, method.Name, parameters, ClassModelBuilder.ArgumentsOf(method),
+                scan.Syntax.ReturnType.WithoutTrivia().ToString(), FormOf(method), scan.Syntax.Identifier.Text, parameters, ClassModelBuilder.ArgumentsOf(method),
                 method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && SymbolEqualityComparer.Default.Equals(p.p.Type, graph.Known.Tensor))
-                    .Select(p => new InputModel(p.role!, p.p.Name)).ToEquatable(),
+                    .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name))).ToEquatable(),
                 method.Name == "forward" && method.IsOverride);
         }
+    }
+
+    private static EntryForm FormOf(IMethodSymbol method)
+    {
+        var type = method.ReturnType;
+        var isByValue = method.Parameters.All(p => p.RefKind == RefKind.None);
+        var awaited = isByValue && type.Name is "Task" or "ValueTask" && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
+        return method.ReturnsVoid ? EntryForm.Nothing
+            : awaited ? type is INamedTypeSymbol { IsGenericType: true } ? EntryForm.TaskOfValue : EntryForm.Task
+            : isByValue && type.OriginalDefinition.SpecialType == SpecialType.System_Collections_Generic_IEnumerable_T ? EntryForm.Items
+            : isByValue && type is INamedTypeSymbol { Name: "IAsyncEnumerable", IsGenericType: true } ? EntryForm.AsyncItems
+            : EntryForm.Value;
     }
 
     private static string? RoleOf(IParameterSymbol parameter)

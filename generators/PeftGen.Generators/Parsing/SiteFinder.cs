@@ -122,7 +122,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
             ReportCannotCarry(claim, item, other);
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
-            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name, Suggest(item.Item.Text));
+            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name, Suggest(claim.Kind, item.Item.Text));
         else
             Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
@@ -132,7 +132,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
 
     private void ReportCannotCarry(DeclaredClaim claim, ResolvedItem item, Place place)
     {
-        var what = place.Kind == PlaceKind.Parameter ? "parameter" : place.Type?.Name ?? "module";
+        var what = place.Kind == PlaceKind.Parameter ? "Parameter" : place.Type?.Name ?? "Module";
         var (owner, name) = place.Child is null ? (root.Symbol.Name, place.Path) : (place.Owner.Symbol.Name, place.Child.Name);
         var needs = claim.Hosts.Count == 0 ? "a layer" : "a layer of type " + string.Join(" or ", claim.Hosts.Select(h => h.Name));
         Report("PG003", claim.Method, claim.SpanOf(item.Item), item.Item.Text, owner, name, what, claim.Method.Name, needs);
@@ -146,15 +146,18 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
             Report("PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
     }
 
-    private string Suggest(string target)
+    private string Suggest(SiteKind kind, string target)
     {
         var name = target.Substring(target.LastIndexOf('.') + 1);
+        if (walker.Places.FirstOrDefault(p => p.Child?.Name == name && p.Child.Path != name) is { } renamed)
+            return $"; in checkpoints the field {name} is '{renamed.Child!.Path}'";
         var names = _candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)).Where(n => n.Length > 0 && n != "*").Distinct().ToList();
         var nearest = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal).FirstOrDefault();
         if (nearest.n is not null && nearest.distance <= Math.Max(2, name.Length / 3))
             return $"; did you mean '{nearest.n}'?";
-        var layers = walker.Places.Where(p => p.Kind == PlaceKind.Layer && p.Child is not null).Select(p => p.Child!.Name).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10);
-        return $"; its layers are {string.Join(", ", layers)}";
+        var fitting = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))
+            .Select(p => p.Child!.Path).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10).ToList();
+        return fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}";
     }
 
     private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>

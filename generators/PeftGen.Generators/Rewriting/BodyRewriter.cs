@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -12,21 +13,35 @@ namespace PeftGen.Generators.Rewriting;
 /// Rewrites one body by edits of its text, so that everything else stays as the user wrote it, line for line.
 /// Edits only insert, or replace punctuation between expressions; so edits within the expressions nest.
 /// </summary>
-internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames names, NameModel parameters, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames names, NameModel parameters, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
 {
+    private static readonly Regex _lineBreaks = new(@"\r?\n[ \t]*", RegexOptions.CultureInvariant);
     private readonly List<TextChange> _edits = [];
+    private bool _isRefused;
 
-    /// <summary>The rewritten text of a body, from its opening brace or arrow to its end.</summary>
-    public string Rewrite(MethodScan method, out int start)
+    /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
+    public BodyText Rewrite(MethodScan method)
     {
         _edits.Clear();
+        _isRefused = false;
         foreach (var use in method.Uses)
             if (reach.Reaches(type, use))
                 RewriteUse(use);
-        var body = (SyntaxNode?)method.Syntax.Body ?? method.Syntax.ExpressionBody!;
-        start = body.SpanStart;
-        var end = method.Syntax.SemicolonToken.IsKind(SyntaxKind.None) ? body.Span.End : method.Syntax.SemicolonToken.Span.End;
-        return Apply(method.Syntax.SyntaxTree.GetText().ToString(new TextSpan(start, end - start)), start);
+        if (_isRefused)
+            return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
+        var span = method.Syntax.ExpressionBody is { } arrow
+            ? TextSpan.FromBounds(arrow.Expression.SpanStart, method.Syntax.SemicolonToken.Span.End)
+            : method.Syntax.Body!.Span;
+        var text = method.Syntax.SyntaxTree.GetText();
+        return new BodyText(Apply(text.ToString(span), span.Start), method.Syntax.ExpressionBody is not null, OriginOf(method.Syntax.SyntaxTree.FilePath, text, span));
+    }
+
+    private static OriginModel OriginOf(string file, SourceText text, TextSpan span)
+    {
+        var place = text.Lines.GetLinePositionSpan(span);
+        var before = text.ToString(TextSpan.FromBounds(text.Lines[place.Start.Line].Start, span.Start));
+        return new OriginModel(
+            file, place.Start.Line + 1, place.Start.Character + 1, place.End.Line + 1, place.End.Character + 1, string.IsNullOrWhiteSpace(before) ? before : null);
     }
 
     private void RewriteUse(Use use)
@@ -36,7 +51,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             case ParameterUse parameter:
                 if (!parameter.IsWrite)
                 {
-                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{parameter.Child.Name}.read({parameters.Context}, ");
+                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{Identifiers.Escape(parameter.Child.Name)}.read({parameters.Context}, ");
                     Insert(parameter.Node.Span.End, ")");
                 }
 
@@ -82,8 +97,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             return;
         }
 
-        Insert(layer.Receiver.Syntax.SpanStart, $"{SlotOf(layer.Receiver)}.{VerbOf(layer.Call)}({parameters.Context}, ");
-        Replace(layer.Receiver.Syntax.Span.End, layer.Call.ArgumentList.OpenParenToken.Span.End, ", ");
+        Insert(layer.Receiver.Syntax.SpanStart, $"{SlotOf(layer.Receiver, layer.Call)}.{VerbOf(layer.Call)}({parameters.Context}, ");
+        EndReceiver(layer.Receiver, layer.Call, "");
         DropArgumentNames(layer.Call);
     }
 
@@ -91,9 +106,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     private void RewriteSum(ResidualUse residual, LayerUse norm, string site)
     {
         var (owner, child) = norm.Receiver.Target;
-        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver) : "null";
+        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver, norm.Call) : "null";
         Insert(norm.Receiver.Syntax.SpanStart, $"{parameters.Adapter}.{site}.forward({parameters.Context}, ");
-        Replace(norm.Receiver.Syntax.Span.End, residual.Call.ArgumentList.OpenParenToken.Span.End, $", {slot}, ");
+        EndReceiver(norm.Receiver, residual.Call, slot + ", ");
         Replace(residual.Sum!.Left.Span.End, residual.Sum.Right.SpanStart, ", ");
     }
 
@@ -102,9 +117,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     {
         if (!CanFollow(node.Call, node.Receiver, allowConditional: true))
             return;
-        if (node.Receiver.IsDirect)
+        if (node.Receiver.IsDirect && node.Receiver.Target.child.Shape == ChildShape.Composite && graph.ClassOf(node.Receiver.Target.child.Type) == graph.ClassOf(node.Receiver.Type))
         {
-            InsertArguments(node.Call, SlotOf(node.Receiver) + (node.Receiver.Target.child.IsNullable ? "!" : ""));
+            InsertArguments(node.Call, SlotOf(node.Receiver, node.Call));
             return;
         }
 
@@ -123,14 +138,30 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         if (!receiver.HasThis)
             return Refuse(call, receiver.Type.Name, "it stands in static code, which has no 'this'; make it an instance method");
         if (receiver.IsConditional && !allowConditional)
-            return Refuse(call, receiver.Type.Name, "'?.' on a layer; test for null first, then call it with a dot");
+            return Refuse(call.Ancestors().OfType<ConditionalAccessExpressionSyntax>().First(), receiver.Type.Name, "'?.' on a layer; test for null first, then call it with a dot");
         return true;
     }
 
-    private string SlotOf(Receiver receiver) =>
-        receiver.IsDirect
-            ? parameters.Adapter + string.Concat(receiver.Chain.Select((link, i) => $".{link.child.Name}{(link.child.IsNullable && i < receiver.Chain.Count - 1 ? "!" : "")}"))
-            : $"{parameters.Adapter}.In(this)";
+    /// <summary><c>adapter.mlp.up_proj</c>, or <c>adapter.In(this)</c> where the code does not name the child.</summary>
+    private string SlotOf(Receiver receiver, SyntaxNode place)
+    {
+        if (!receiver.IsDirect)
+            return $"{parameters.Adapter}.In(this)";
+        var slot = parameters.Adapter;
+        foreach (var (owner, child) in receiver.Chain)
+        {
+            slot += "." + Identifiers.Escape(child.Name);
+            if (child.Shape != ChildShape.Composite)
+                continue;
+            // A node whose class nobody else may see is kept as what all nodes are.
+            if (Visibility.OfMember(owner.Symbol, child.Type) is null)
+                slot = $"(({AdapterTypeAt(child.Type, place)}){slot}!)";
+            else if (child.IsNullable)
+                slot += "!";
+        }
+
+        return slot;
+    }
 
     private string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) =>
         module.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToMinimalDisplayString(scanner.ModelOf(place.SyntaxTree), place.SpanStart) + ".Adapter";
@@ -147,15 +178,27 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
 
     private void ReplaceCallee(InvocationExpressionSyntax call, string text) => Replace(call.SpanStart, call.ArgumentList.OpenParenToken.Span.End, text);
 
+    /// <summary>Makes the receiver the argument before the call's own: <c>q_proj.forward(</c> → <c>q_proj, </c>, with the line breaks between them kept.</summary>
+    private void EndReceiver(Receiver receiver, InvocationExpressionSyntax call, string next)
+    {
+        var dot = ((MemberAccessExpressionSyntax)call.Expression).OperatorToken.SpanStart;
+        var end = receiver.Syntax.Span.End;
+        var breaks = dot > end || call.Expression.GetLocation().GetLineSpan().EndLinePosition.Line > receiver.Syntax.GetLocation().GetLineSpan().EndLinePosition.Line;
+        Insert(end, breaks ? "," : ", ");
+        Replace(dot, call.ArgumentList.OpenParenToken.Span.End, next);
+    }
+
     private void DropArgumentNames(InvocationExpressionSyntax call)
     {
-        foreach (var name in call.ArgumentList.Arguments.Select(a => a.NameColon).OfType<NameColonSyntax>())
-            Replace(name.SpanStart, name.Span.End, "");
+        foreach (var argument in call.ArgumentList.Arguments)
+            if (argument.NameColon is { } name)
+                Replace(name.SpanStart, argument.Expression.SpanStart, "");
     }
 
     private bool Refuse(ExpressionSyntax place, string what, string why)
     {
         diagnostics.Add("PG010", place.SyntaxTree, place.Span, what, why);
+        _isRefused = true;
         return false;
     }
 
@@ -172,7 +215,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         {
             result.Append(text, position - start, edit.Span.Start - position).Append(edit.NewText);
             // What follows stays on its line.
-            result.Append('\n', text.Substring(edit.Span.Start - start, edit.Span.Length).Count(c => c == '\n'));
+            foreach (Match lineBreak in _lineBreaks.Matches(text.Substring(edit.Span.Start - start, edit.Span.Length)))
+                result.Append(lineBreak.Value);
             position = edit.Span.End;
         }
 

@@ -33,7 +33,7 @@ public partial class BertSelfAttention : nn.Module<Tensor, Tensor?, Tensor>
         var q = SplitHeads(query.forward(hidden_states));
         var k = SplitHeads(key.forward(hidden_states));
         var v = SplitHeads(value.forward(hidden_states));
-        var mask = attention_mask;
+        (k, v, var mask) = Attention.Attach(hidden_states, q, k, v, attention_mask);
         var scores = matmul(q, k.transpose(-1, -2)) / Math.Sqrt(headDim);
         if (mask is not null) scores = scores + mask;
         var weights = dropout.forward(scores.softmax(-1));

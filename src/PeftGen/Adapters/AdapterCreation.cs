@@ -8,7 +8,8 @@ namespace PeftGen;
 internal sealed class AdapterCreation
 {
     private readonly List<MethodClaims> _methods;
-    private readonly Dictionary<object, nn.Module> _made = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<nn.Module, AdapterNode> _nodes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<nn.Module, LayerSlot> _layers = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
@@ -101,15 +102,23 @@ internal sealed class AdapterCreation
 
     private AdapterNode? MakeChild(nn.Module module, string path)
     {
-        if (_made.TryGetValue(module, out var known))
-            return (AdapterNode)known;
+        if (_nodes.TryGetValue(module, out var known))
+        {
+            Alias(known.Path, path);
+            return known;
+        }
+
         if (module is not IAdaptable adaptable)
             return null;
         var node = adaptable.NewAdapterNode();
-        _made[module] = node;
+        _nodes[module] = node;
         FillNode(node, module, path);
         return node;
     }
+
+    /// <summary>What is compiled at one path of a shared module is compiled at the other.</summary>
+    private void Alias(string path, string other) =>
+        _compiled.UnionWith(_compiled.Where(p => p == path || p.StartsWith(path + ".", StringComparison.Ordinal)).Select(p => other + p[path.Length..]).ToList());
 
     private ElementNode? MakeList(Member list, string path, Func<nn.Module, string, nn.Module?> make)
     {
@@ -122,16 +131,20 @@ internal sealed class AdapterCreation
 
     private LayerSlot? MakeLayer(nn.Module module, nn.Module owner, string path)
     {
-        if (_made.TryGetValue(module, out var known))
-            return (LayerSlot)known;
+        if (_layers.TryGetValue(module, out var known))
+        {
+            Alias(known.Path, path);
+            return known;
+        }
+
         LayerSlot? slot = module switch
         {
-            IAdaptable => MakeChild(module, path) is { } node && node.Slots().Any() ? new NodeLayer(path, node) : null,
+            IAdaptable => new NodeLayer(path, MakeChild(module, path)!),
             Sequential => MakeSequential(module, path),
             _ => (LayerSlot?)MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner),
         };
         if (slot is not null)
-            _made[module] = slot;
+            _layers[module] = slot;
         return slot;
     }
 
@@ -162,7 +175,7 @@ internal sealed class AdapterCreation
                         _compiled.Add(Join(path, name));
                 if (!matches)
                     continue;
-                var site = new Site(this, claim.Claim.Kind, claim.Claim, path, host, owner, layerClaimed);
+                var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
                 var slot = method.Method.CreateSlot(site) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");

@@ -178,7 +178,7 @@ public readonly struct NodeLookup
     /// <summary>The node beside a child of the host.</summary>
     /// <exception cref="AdapterException">The child is none of the host's.</exception>
     public T Node<T>(nn.Module child) where T : AdapterNode =>
-        (T?)Find(child) ?? throw new AdapterException(
+        (Find(child) is NodeLayer layer ? layer.Node : (AdapterNode?)Find(child)) as T ?? throw new AdapterException(
             $"{Describe()}: an adapter was made before this {child.GetType().Name} stood there. Create or load the adapter after the model is built.");
 
     private nn.Module? Find(nn.Module module)

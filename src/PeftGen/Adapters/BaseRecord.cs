@@ -101,13 +101,14 @@ public sealed class BaseRecord
         lock (_gate)
         {
             RefuseIfMerged("merge");
-            var pairs = adapter.Pairs(host).ToList();
+            // A module that stands at two paths has one slot, which is merged once.
+            var pairs = adapter.Pairs(host).DistinctBy(pair => pair.slot).ToList();
             foreach (var (slot, _) in pairs.Where(pair => !pair.slot.CanMerge))
                 throw new AdapterException($"{slot.Path}: {slot.GetType().Name} cannot be merged with its present values. Run the model with its adapter instead.");
             var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();
             TiedParameters.Refuse(host, targets);
             using var quiet = no_grad();
-            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, p.detach().clone().DetachFromDisposeScope())).ToList();
+            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, CopyOf(p))).ToList();
             try
             {
                 foreach (var (slot, part) in pairs)
@@ -142,6 +143,12 @@ public sealed class BaseRecord
             _before = [];
             _merged = null;
         }
+    }
+
+    private static Tensor CopyOf(Parameter parameter)
+    {
+        using var detached = parameter.detach();
+        return detached.clone().DetachFromDisposeScope();
     }
 
     private static void Restore(List<(Parameter parameter, Tensor before)> copies)

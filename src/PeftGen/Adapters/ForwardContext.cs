@@ -87,7 +87,8 @@ public sealed class ForwardContext : IDisposable
     {
         if (Options.Records is not { } records)
             return;
-        records[name + _rows] = value.detach().clone().DetachFromDisposeScope();
+        using var detached = value.detach();
+        records[name + _rows] = detached.clone().DetachFromDisposeScope();
     }
 
     /// <summary>The context as some rows of the batch see it. It lives as long as this one.</summary>

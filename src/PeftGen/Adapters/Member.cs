@@ -1,5 +1,6 @@
 using TorchSharp.Modules;
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace PeftGen;
 
@@ -38,28 +39,60 @@ public enum MemberKind
 /// <param name="Host">The module, parameter or container of this instance; null where the field is.</param>
 public readonly record struct Member(MemberKind Kind, string Name, string Path, object? Host)
 {
-    /// <summary>A place whose path is its name.</summary>
-    public Member(MemberKind kind, string name, object? host) : this(kind, name, name, host) { }
+    /// <summary>A layer.</summary>
+    /// <param name="name">The name in the adapter's tree.</param>
+    /// <param name="host">The layer of this instance; null where the field is.</param>
+    /// <param name="path">The path in checkpoints; null: the name.</param>
+    public static Member Layer(string name, Module? host, string? path = null) => new(MemberKind.Layer, name, path ?? name, host);
+
+    /// <summary>A child of a compiled class.</summary>
+    /// <inheritdoc cref="Layer"/>
+    public static Member Child(string name, Module? host, string? path = null) => new(MemberKind.Child, name, path ?? name, host);
+
+    /// <summary>A list or dictionary of layers.</summary>
+    /// <inheritdoc cref="Layer"/>
+    public static Member Layers(string name, object? host, string? path = null) => new(MemberKind.Layers, name, path ?? name, host);
+
+    /// <summary>A list or dictionary of children of compiled classes.</summary>
+    /// <inheritdoc cref="Layer"/>
+    public static Member Children(string name, object? host, string? path = null) => new(MemberKind.Children, name, path ?? name, host);
+
+    /// <summary>A parameter.</summary>
+    /// <inheritdoc cref="Layer"/>
+    public static Member Parameter(string name, Parameter? host, string? path = null) => new(MemberKind.Parameter, name, path ?? name, host);
+
+    /// <summary>A residual site.</summary>
+    /// <param name="name">The name in the adapter's tree.</param>
+    /// <param name="norm">The norm after the sum; null: none.</param>
+    public static Member Residual(string name, Module? norm = null) => new(MemberKind.Residual, name, name, norm);
+
+    /// <summary>An attention site.</summary>
+    /// <param name="name">The name in the adapter's tree.</param>
+    public static Member Attention(string name) => new(MemberKind.Attention, name, name, null);
+
+    /// <summary>A child, or a list of children, without an adapter.</summary>
+    /// <inheritdoc cref="Layer"/>
+    public static Member Plain(string name, object? host, string? path = null) => new(MemberKind.Plain, name, path ?? name, host);
 
     /// <summary>The elements of a list or dictionary with their names in paths.</summary>
-    internal IEnumerable<(string name, nn.Module module)> Elements()
+    internal IEnumerable<(string name, Module module)> Elements()
     {
         switch (Host)
         {
             case null:
                 yield break;
-            case IEnumerable<nn.Module> list:
+            case IEnumerable<Module> list:
                 var index = 0;
                 foreach (var module in list)
                     yield return ((index++).ToString(System.Globalization.CultureInfo.InvariantCulture), module);
                 yield break;
-            case nn.Module registered:
+            case Module registered:
                 foreach (var child in registered.named_children())
                     yield return child;
                 yield break;
             case System.Collections.IDictionary dictionary:
                 foreach (System.Collections.DictionaryEntry entry in dictionary)
-                    yield return ((string)entry.Key, (nn.Module)entry.Value!);
+                    yield return ((string)entry.Key, (Module)entry.Value!);
                 yield break;
             default:
                 throw new AdapterException($"{Path}: {Host.GetType()} is no list or dictionary of modules that can be walked. Use ModuleList, ModuleDict, a list or an array.");

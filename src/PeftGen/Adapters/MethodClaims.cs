@@ -7,12 +7,16 @@ internal sealed class HostClaim
 {
     private readonly ResolvedTargets _targets;
     private readonly ResolvedTargets? _exclude;
+    private readonly ResolvedTargets? _within;
+    private readonly HostPaths _paths;
 
     public HostClaim(Claim claim, HostPaths paths)
     {
         Claim = claim;
-        _targets = claim.Targets.Resolve(paths.Candidates.ToList());
-        _exclude = claim.Exclude?.Resolve(paths.Candidates.ToList());
+        _paths = paths;
+        _targets = claim.Targets.Resolve([.. paths.Candidates]);
+        _exclude = claim.Exclude?.Resolve([.. paths.Candidates]);
+        _within = claim.Within?.Resolve([.. paths.Candidates]);
     }
 
     public Claim Claim { get; }
@@ -24,19 +28,27 @@ internal sealed class HostClaim
     public bool Matches(string path, bool isLinear)
     {
         if (Claim.Kind != SiteKind.Parameter)
-            return MatchesExactly(path, isLinear);
-        for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
-            if (MatchesExactly(path[..end], isLinear && end == path.Length))
-                return true;
-        return false;
+            return MatchesExactly(new TargetCandidate(path, isLinear));
+        if (Claim.Parameter is { } name && path[(path.LastIndexOf('.') + 1)..] != name)
+            return false;
+        var holders = Holders(path).ToList();
+        return holders.Any(MatchesExactly) && (_exclude is null || !holders.Any(_exclude.Matches));
     }
 
     public bool MatchesAnyParameter(string path, nn.Module layer) => layer.named_parameters().Any(p => Matches($"{path}.{p.name}", false));
 
-    private bool MatchesExactly(string path, bool isLinear)
+    /// <summary>How many modules and parameters the targets name by themselves.</summary>
+    public int CountNamed() => _paths.Candidates.Count(_targets.Matches);
+
+    private bool MatchesExactly(TargetCandidate candidate) =>
+        _targets.Matches(candidate) && _exclude?.Matches(candidate) != true && _within?.Matches(candidate) != false
+        && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)));
+
+    /// <summary>A parameter's path and those of the modules that it lies in.</summary>
+    private IEnumerable<TargetCandidate> Holders(string path)
     {
-        var candidate = new TargetCandidate(path, isLinear);
-        return _targets.Matches(candidate) && _exclude?.Matches(candidate) != true && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(path)));
+        for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
+            yield return new TargetCandidate(path[..end], _paths.IsLinear(path[..end]));
     }
 
     /// <summary>The index of the block that a path lies in: its last number.</summary>
@@ -58,7 +70,14 @@ internal sealed class MethodClaims
     {
         Method = method;
         _paths = paths;
-        Claims = method.Claims.Select(claim => new HostClaim(claim, paths)).ToList();
+        try
+        {
+            Claims = method.Claims.Select(claim => new HostClaim(claim, paths)).ToList();
+        }
+        catch (FormatException e)
+        {
+            throw new AdapterException($"{method}: {e.Message}.", e);
+        }
     }
 
     public AdaptAttribute Method { get; }
@@ -88,9 +107,12 @@ internal sealed class MethodClaims
 
     private IReadOnlyList<string> FileTargets(HostClaim claim)
     {
-        var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToList();
+        var matched = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToHashSet();
+        // A module stands for the parameters below it.
+        var wanted = matched.Where(path => !matched.Contains(path[..Math.Max(0, path.LastIndexOf('.'))])).ToList();
         var written = claim.Items.Where(i => i.Role is null && i.Item.Pattern is not null).Select(i => i.Item.Text).ToList();
-        if (written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))
+        var asWritten = claim.Claim.Within is null || claim.CountNamed() == wanted.Count;
+        if (asWritten && written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))
             return written;
         var names = wanted.Select(path => path[(path.LastIndexOf('.') + 1)..]).Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
         var byName = _paths.Candidates.Count(c => names.Any(n => c.Path == n || c.Path.EndsWith("." + n, StringComparison.Ordinal)));

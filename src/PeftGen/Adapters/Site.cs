@@ -7,12 +7,13 @@ namespace PeftGen;
 public sealed class Site
 {
     private readonly AdapterCreation _creation;
+    private readonly HostClaim _claim;
 
-    internal Site(AdapterCreation creation, SiteKind kind, Claim claim, string path, HostPart host, nn.Module owner, bool sharesLayer)
+    internal Site(AdapterCreation creation, SiteKind kind, HostClaim claim, string path, HostPart host, nn.Module owner, bool sharesLayer)
     {
         _creation = creation;
         Kind = kind;
-        Claim = claim;
+        _claim = claim;
         Path = path;
         Host = host;
         Owner = owner;
@@ -23,7 +24,7 @@ public sealed class Site
     public SiteKind Kind { get; }
 
     /// <summary>The claim of the method that the site fulfils.</summary>
-    public Claim Claim { get; }
+    public Claim Claim => _claim.Claim;
 
     /// <summary>The path from the root, for example <c>model.layers.0.self_attn.q_proj</c>.</summary>
     public string Path { get; }
@@ -69,6 +70,10 @@ public sealed class Site
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>
     /// <param name="targets">The list.</param>
     public bool IsAmong(TargetList targets) => _creation.Resolve(targets).Matches(new TargetCandidate(Path, Host.Module is Linear));
+
+    /// <summary>For a claim of parameters on a layer: whether one of the layer's parameters is among those claimed.</summary>
+    /// <param name="parameter">The parameter's name in the layer, for example <c>bias</c>.</param>
+    public bool Covers(string parameter) => _claim.Matches(Path.Length == 0 ? parameter : $"{Path}.{parameter}", isLinear: false);
 
     private string OwnerPath => Kind is SiteKind.Residual or SiteKind.Attention ? Path : Path.Contains('.') ? Path[..Path.LastIndexOf('.')] : "";
 }

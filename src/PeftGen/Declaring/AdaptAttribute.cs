@@ -57,7 +57,14 @@ public abstract class AdaptAttribute : Attribute
 /// <summary>A wish of a method: sites of one kind, by target.</summary>
 /// <param name="Kind">The kind of site.</param>
 /// <param name="Targets">Where, see <see cref="TargetList"/>.</param>
-/// <param name="Exclude">Where not.</param>
-/// <param name="Layers">Indices of the layers that may match; null: all. The index is the first number in the path.</param>
+/// <param name="Exclude">Where not; for parameters, neither there nor below.</param>
+/// <param name="Layers">Indices of the blocks that may match; null: all. A block's index is the last number in the path.</param>
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
-public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "");
+public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
+{
+    /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
+    public string? Parameter { get; init; }
+
+    /// <summary>Another list that has to match too; null: none.</summary>
+    public TargetList? Within { get; init; }
+}

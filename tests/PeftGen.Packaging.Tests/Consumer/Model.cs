@@ -1,3 +1,4 @@
+using PeftGen;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -5,6 +6,7 @@ using static TorchSharp.torch;
 namespace Consumer;
 
 /// <summary>The model of someone who has nothing but the package.</summary>
+[LoRA(rank: 2, alpha: 4, targets: "first")]
 public partial class Model : nn.Module<Tensor, Tensor>
 {
     private readonly Linear first = nn.Linear(8, 16);

@@ -78,8 +78,8 @@ public sealed class TinyModel : nn.Module<Tensor, Tensor>, IAdaptable
         protected override IEnumerable<Member> Members(nn.Module host)
         {
             var model = (TinyModel)host;
-            yield return new Member(MemberKind.Children, "blocks", model.blocks);
-            yield return new Member(MemberKind.Layer, "head", model.head);
+            yield return Member.Children("blocks", model.blocks);
+            yield return Member.Layer("head", model.head);
         }
     }
 
@@ -149,13 +149,13 @@ public sealed class TinyBlock : nn.Module<Tensor, Tensor>, IAdapted<Tensor, Tens
         protected override IEnumerable<Member> Members(nn.Module host)
         {
             var block = (TinyBlock)host;
-            yield return new Member(MemberKind.Layer, "query", block.query);
-            yield return new Member(MemberKind.Layer, "up", block.up);
-            yield return new Member(MemberKind.Layer, "down", block.down);
-            yield return new Member(MemberKind.Layer, "norm", block.norm);
-            yield return new Member(MemberKind.Parameter, "scale", block.scale);
-            yield return new Member(MemberKind.Residual, "output", block.norm);
-            yield return new Member(MemberKind.Attention, "attention", null);
+            yield return Member.Layer("query", block.query);
+            yield return Member.Layer("up", block.up);
+            yield return Member.Layer("down", block.down);
+            yield return Member.Layer("norm", block.norm);
+            yield return Member.Parameter("scale", block.scale);
+            yield return Member.Residual("output", block.norm);
+            yield return Member.Attention("attention");
         }
     }
 }

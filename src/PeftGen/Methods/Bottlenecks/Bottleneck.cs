@@ -1,8 +1,5 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace PeftGen;
 
@@ -34,6 +31,9 @@ public sealed class Bottleneck([InRange(1, 4096)] double reduction = 16, string 
     /// <summary>Whether a learned gate for each example multiplies the adapter's output.</summary>
     public bool Gated { get; set; }
 
+    /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    public GatePooling Pooling { get; set; }
+
     /// <inheritdoc/>
     public override bool CanMerge => false;
 
@@ -59,6 +59,7 @@ public sealed class Bottleneck([InRange(1, 4096)] double reduction = 16, string 
                 NonLinearity = reader.Text("non_linearity") ?? "relu",
                 Scaling = reader.Double("scaling", 1),
                 Gated = reader.Bool("gated", false),
+                Pooling = reader.Choice("gate_pooling", GatePooling.All),
             };
         foreach (var other in (string[])["mh_adapter", "cross_adapter", "is_parallel", "ln_before", "ln_after", "phm_layer", "inv_adapter", "leave_out", "adapter_residual_before_ln"])
             reader.Refuse(other, "this form of the bottleneck");
@@ -83,76 +84,11 @@ public sealed class Bottleneck([InRange(1, 4096)] double reduction = 16, string 
         config["non_linearity"] = NonLinearity;
         config["scaling"] = Scaling;
         config["gated"] = Gated;
+        config["gate_pooling"] = ConfigWriter.Choice(Pooling);
     }
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(Bottleneck))
         .Argument("reduction", Reduction, 16.0).Argument("targets", Targets, "ffn").Property(nameof(NonLinearity), NonLinearity, "relu")
-        .Property(nameof(Scaling), Scaling, 1.0).Property(nameof(Gated), Gated, false).Property(nameof(Group), Group).ToString();
-}
-
-/// <summary>The bottleneck at one residual site; the formula is <see cref="Bottleneck"/>'s.</summary>
-internal sealed class BottleneckSlot : ResidualSlot
-{
-    private readonly Func<Tensor, Tensor> _nonLinearity;
-    private readonly double _scaling;
-    private readonly Gate? _gate;
-
-    public BottleneckSlot(Site site, Bottleneck values) : base(site.Path)
-    {
-        var dim = site.Host.Module is LayerNorm norm ? norm.normalized_shape[^1]
-            : site.Owner.named_modules().Select(m => m.module).OfType<Linear>().LastOrDefault()?.weight.shape[0]
-            ?? throw new AdapterException($"{site.Path}: the width of the residual is not to be seen from its module, which has neither a LayerNorm nor a Linear.");
-        var width = (long)(dim / values.Reduction);
-        if (width < 1)
-            throw new AdapterException($"{site.Path}: {dim} / {values.Reduction} leaves no bottleneck. Choose a smaller reduction.");
-        _scaling = values.Scaling;
-        _nonLinearity = values.NonLinearity switch
-        {
-            "relu" => static x => relu(x),
-            "gelu" => static x => gelu(x),
-            "swish" or "silu" => static x => silu(x),
-            var other => throw new AdapterException($"{site.Path}: the non-linearity is '{other}', expected relu, gelu or swish."),
-        };
-        Learn("down_weight", Start.Normal(site, 0.02, width, dim));
-        Learn("down_bias", zeros(width, dtype: site.Dtype, device: site.Device));
-        Learn("up_weight", Start.Normal(site, 0.02, dim, width));
-        Learn("up_bias", zeros(dim, dtype: site.Dtype, device: site.Device));
-        if (values.Gated)
-            register_module("gate", _gate = new Gate(site, dim, GateSites.OfResidual(site)));
-    }
-
-    public override Tensor forward(ResidualCall call, Tensor h, Tensor r)
-    {
-        using var sum = h + r;
-        using var normed = call.Norm(sum);
-        using var x = normed.to(this["down_weight"].dtype);
-        using var down = linear(x, this["down_weight"], this["down_bias"]);
-        using var active = _nonLinearity(down);
-        using var up = linear(active, this["up_weight"], this["up_bias"]);
-        using var update = Weighted(call.Context, x, up);
-        using var adapted = update.add(sum);
-        using var typed = adapted.to(h.dtype);
-        return call.Norm(typed);
-    }
-
-    /// <summary>The update times its scaling and gate.</summary>
-    private Tensor Weighted(ForwardContext context, Tensor x, Tensor up)
-    {
-        if (_gate is null)
-            return up * _scaling;
-        using var g = _gate.forward(context, x);
-        using var wide = g.view(-1, 1, 1);
-        using var scaled = wide * _scaling;
-        return up * scaled;
-    }
-
-    public override IEnumerable<StoredTensor> Stored(FileFormat format)
-    {
-        var root = format == FileFormat.AdapterHub ? $"{Path}.adapters.{{name}}." : $"{HuggingFaceKeys.Prefix}{Path}.";
-        return [
-            new(root + "adapter_down.0.weight", this["down_weight"]), new(root + "adapter_down.0.bias", this["down_bias"]),
-            new(root + "adapter_up.weight", this["up_weight"]), new(root + "adapter_up.bias", this["up_bias"]),
-            .. _gate?.StoredAs(root + "gate") ?? []];
-    }
+        .Property(nameof(Scaling), Scaling, 1.0).Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(Group), Group).ToString();
 }

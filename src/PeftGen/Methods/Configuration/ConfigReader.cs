@@ -31,9 +31,16 @@ internal readonly struct ConfigReader(JsonObject json)
     {
         null => null,
         JsonValue one => [one.GetValue<int>()],
+        JsonArray { Count: 0 } => null,
         JsonArray numbers => numbers.Select(n => n!.GetValue<int>()).ToArray(),
         var other => throw new AdapterException($"'{field}' is {other.ToJsonString()}, expected a list of whole numbers."),
     };
+
+    /// <summary>A member of an enum, by its name in lower case.</summary>
+    public T Choice<T>(string field, T otherwise) where T : struct, Enum =>
+        Text(field) is not { } name ? otherwise
+        : Enum.TryParse<T>(name, ignoreCase: true, out var value) ? value
+        : throw new AdapterException($"'{field}' is \"{name}\", expected one of {string.Join(", ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant()))}.");
 
     /// <summary>A dictionary of patterns, as text: <c>down_proj=6, v_proj=2</c>.</summary>
     public string Patterns(string field) => Value(field) is JsonObject patterns
@@ -78,6 +85,9 @@ internal static class ConfigWriter
     public static JsonArray Names(IEnumerable<string> names) => new(names.Order(StringComparer.Ordinal).Select(n => (JsonNode?)JsonValue.Create(n)).ToArray());
 
     public static JsonArray? Ints(int[]? numbers) => numbers is null ? null : new JsonArray(numbers.Select(n => (JsonNode?)JsonValue.Create(n)).ToArray());
+
+    /// <summary>A member of an enum as <see cref="ConfigReader.Choice"/> reads it.</summary>
+    public static JsonNode Choice<T>(T value) where T : struct, Enum => JsonValue.Create(value.ToString().ToLowerInvariant());
 
     /// <summary>A number without a fraction where it has none, as Python writes an int.</summary>
     public static JsonNode Number(double value) => value == Math.Floor(value) && Math.Abs(value) < 1e15 ? JsonValue.Create((long)value) : JsonValue.Create(value);

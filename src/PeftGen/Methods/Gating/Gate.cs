@@ -5,18 +5,21 @@ using static TorchSharp.torch.nn.functional;
 namespace PeftGen.Methods;
 
 /// <summary>UniPELT's gate: <c>g = mean over tokens of σ(w·x + b)</c>, one number for each example.</summary>
-/// <remarks>Mao et al., "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning", 2022. The mean counts padding, as the reference does.</remarks>
+/// <remarks>Mao et al., "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning", 2022.</remarks>
 internal sealed class Gate : Slot
 {
     private const string Weight = "weight", Bias = "bias";
     private readonly string _recordName;
+    private readonly GatePooling _pooling;
 
     /// <param name="site">The site that is gated.</param>
     /// <param name="inputs">The size of the gate's input.</param>
     /// <param name="siteName">What AdapterHub calls the kind of site; recorded values bear it.</param>
-    public Gate(Site site, long inputs, string siteName) : base(site.Path)
+    /// <param name="pooling">Over which tokens the mean goes.</param>
+    public Gate(Site site, long inputs, string siteName, GatePooling pooling) : base(site.Path)
     {
-        _recordName = $"{site.Path}:{siteName}";
+        _recordName = GateRecords.NameOf(site.Path, siteName);
+        _pooling = pooling;
         Learn(Weight, Start.Normal(site, 0.02, 1, inputs));
         Learn(Bias, zeros(1, dtype: site.Dtype, device: site.Device));
     }
@@ -31,9 +34,25 @@ internal sealed class Gate : Slot
         using var logits = linear(typed ?? x, this[Weight], this[Bias]);
         using var open = logits.sigmoid();
         using var flat = open.reshape(open.shape[0], -1);
-        var g = flat.mean([1]);
+        var g = _pooling == GatePooling.All ? flat.mean([1]) : MaskedMean(context, flat);
         context.Record(_recordName, g);
         return g;
+    }
+
+    private Tensor MaskedMean(ForwardContext context, Tensor open)
+    {
+        var mask = context[InputRole.AttentionMask] ?? throw new AdapterException(
+            $"{Path}: the gate takes its mean over real tokens, and this call has no attention mask. Give the model's mask a name that tells it or " +
+            "[Input(InputRole.AttentionMask)], pass it in ForwardOptions.Inputs, or use GatePooling.All.");
+        if (!mask.shape.SequenceEqual(open.shape))
+            throw new AdapterException(
+                $"{Path}: the attention mask is [{string.Join(", ", mask.shape)}], expected [{string.Join(", ", open.shape)}], 1 at real tokens and 0 at padding.");
+        using var real = mask.to(open.dtype);
+        using var kept = open * real;
+        using var sum = kept.sum(1);
+        using var count = real.sum(1);
+        using var some = count.clamp_(min: 1);
+        return sum / some;
     }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [];
@@ -48,7 +67,10 @@ internal static class GateSites
     public const string Prefix = "self_prefix";
 
     public static string OfLinear(Site site) =>
-        site.IsAmong(TargetList.Parse("ffn_in")) ? "intermediate_lora" : site.IsAmong(TargetList.Parse("ffn_out")) ? "output_lora" : "selfattn_lora";
+        Has(site, "ffn_in") ? "intermediate_lora" : Has(site, "ffn_out") ? "output_lora" : "selfattn_lora";
 
-    public static string OfResidual(Site site) => site.IsAmong(TargetList.Parse("attention")) ? "mh_adapter" : "output_adapter";
+    public static string OfResidual(Site site) => Has(site, "attention") ? "mh_adapter" : "output_adapter";
+
+    // The role itself: as a target, 'attention' would mean the modules of that name where a model has them.
+    private static bool Has(Site site, string role) => RoleTable.Find(role)!.Matches(site.Path);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
 using TorchSharp.Modules;
@@ -18,7 +19,8 @@ namespace PeftGen;
 /// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
-    private const string Whole = "whole", Bias_ = "bias", Tokens = "tokens";
+    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA";
+    private const string Biases = "biases", Tokens = "tokens";
     private IReadOnlyList<Claim>? _claims;
 
     /// <summary>The rank of the update.</summary>
@@ -54,6 +56,9 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     [PreventsMerge]
     public bool Gated { get; set; }
 
+    /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    public GatePooling Pooling { get; set; }
+
     /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
     [Adapts(SiteKind.Parameter, Optional = true)]
     public string? ModulesToSave { get; set; }
@@ -75,7 +80,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-    public override string PeftType => Gated ? "PEFTGEN_GATED_LORA" : "LORA";
+    public override string PeftType => Gated ? GatedType : PlainType;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => _claims ??= BuildClaims();
@@ -84,27 +89,32 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public override Slot CreateSlot(Site site) => site.Claim.Purpose switch
     {
         Whole => TrainedParts.CreateSlot(site, PartNames.Module),
-        Bias_ => TrainedParts.CreateSlot(site, PartNames.Bias, parameter => parameter == "bias"),
+        Biases => TrainedParts.CreateSlot(site, PartNames.Bias),
         Tokens => new TrainedTokensSlot(site, TrainableTokens!, "token_adapter."),
         _ => new LoRASlot(site, RankOf(site.Path), ScalingOf(site.Path), this),
     };
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => base.Reads(config) || LoRAConfig.IsAdapterHub(config);
+    public override bool Reads(JsonObject config) =>
+        new ConfigReader(config).Text("peft_type") is PlainType or GatedType || LoRAConfig.IsAdapterHub(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);
 
     /// <inheritdoc/>
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) =>
-        LoRAConfig.Write(this, config, targets[Claims[0]], Claims.FirstOrDefault(c => c.Purpose == Whole) is { } whole ? targets[whole] : null);
+        LoRAConfig.Write(this, config, targets.ToDictionary(t => t.Key.Purpose, t => t.Value));
+
+    /// <inheritdoc/>
+    public override IEnumerable<Claim> NamedClaims => Claims.Where(c => c.Purpose is "" or Whole)
+        .Concat(Exclude is null ? [] : [new Claim(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: Excluded)]);
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(LoRA))
         .Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
         .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(Dropout), Dropout, 0.0)
         .Property(nameof(RsLora), RsLora, false).Property(nameof(Bias), Bias, LoRABias.None).Property(nameof(BiasInB), BiasInB, false)
-        .Property(nameof(Gated), Gated, false).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TrainableTokens), TrainableTokens)
+        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TrainableTokens), TrainableTokens)
         .Property(nameof(RankPattern), RankPattern, "").Property(nameof(AlphaPattern), AlphaPattern, "").Property(nameof(Init), Init, LoRAInit.Kaiming)
         .Property(nameof(Group), Group).ToString();
 
@@ -113,12 +123,14 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
         var list = TargetList.Parse(Targets);
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
         List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers)];
+        var whole = ModulesToSave is null ? null : TargetList.Parse(ModulesToSave);
+        // The bias of a module that trains whole trains there.
         if (Bias == LoRABias.All)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Bias_));
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), whole, Purpose: Biases));
         if (Bias == LoRABias.LoraOnly)
-            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Bias_));
-        if (ModulesToSave is not null)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole));
+            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias" });
+        if (whole is not null)
+            claims.Add(new Claim(SiteKind.Parameter, whole, Purpose: Whole));
         if (TrainableTokens is { Length: > 0 })
             claims.Add(new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens));
         return claims;
@@ -126,8 +138,9 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
 
     private int RankOf(string path)
     {
-        var r = (int)new ValuePatterns(RankPattern).For(path, Rank);
-        return r >= 1 ? r : throw new AdapterException($"{path}: rank is {r}, expected at least 1. Change rank or RankPattern.");
+        var r = new ValuePatterns(RankPattern).For(path, Rank);
+        return r >= 1 && r == Math.Floor(r) ? (int)r : throw new AdapterException(
+            $"{path}: rank is {r.ToString(CultureInfo.InvariantCulture)}, expected a whole number of at least 1. Change rank or RankPattern.");
     }
 
     private double ScalingOf(string path)

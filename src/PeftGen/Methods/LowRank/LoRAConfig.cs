@@ -5,6 +5,16 @@ namespace PeftGen.Methods;
 /// <summary>LoRA's values in files of HF PEFT and AdapterHub.</summary>
 internal static class LoRAConfig
 {
+    /// <summary>Fields of HF PEFT that ask for what this library's LoRA does not do, with what they mean; all are off by default.</summary>
+    private static readonly IReadOnlyList<(string field, string what)> Foreign =
+    [
+        ("use_dora", "DoRA"), ("use_qalora", "QA-LoRA"), ("use_bdlora", "BD-LoRA"), ("alora_invocation_tokens", "activated LoRA"),
+        ("arrow_config", "Arrow"), ("kasa_config", "KaSA"), ("velora_config", "VeLoRA"), ("monteclora_config", "MonteCLoRA"),
+        ("loftq_config", "LoftQ"), ("corda_config", "CorDA"), ("lora_ga_config", "LoRA-GA"), ("megatron_config", "Megatron"),
+        ("layer_replication", "layer replication"), ("layers_pattern", "a list of blocks by name"), ("target_parameters", "LoRA on bare parameters"),
+        ("fan_in_fan_out", "a transposed weight"), ("ensure_weight_tying", "tied adapters"),
+    ];
+
     public static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
 
     public static LoRA Read(JsonObject json) => IsAdapterHub(json) ? ReadAdapterHub(json) : ReadHuggingFace(json);
@@ -12,23 +22,12 @@ internal static class LoRAConfig
     private static LoRA ReadHuggingFace(JsonObject json)
     {
         var config = new ConfigReader(json);
-        config.Refuse("use_dora", "DoRA");
-        config.Refuse("use_qalora", "QA-LoRA");
-        config.Refuse("use_bdlora", "BD-LoRA");
-        config.Refuse("layer_replication", "layer replication");
-        config.Refuse("target_parameters", "LoRA on bare parameters");
-        config.Refuse("alora_invocation_tokens", "activated LoRA");
-        config.Refuse("arrow_config", "Arrow");
-        config.Refuse("kasa_config", "KaSA");
-        config.Refuse("velora_config", "VeLoRA");
-        config.Refuse("monteclora_config", "MonteCLoRA");
-        config.Refuse("fan_in_fan_out", "a transposed weight");
-        config.Refuse("ensure_weight_tying", "tied adapters");
+        foreach (var (field, what) in Foreign)
+            config.Refuse(field, what);
         if (json["trainable_token_indices"] is JsonObject)
             config.Refuse("trainable_token_indices", "trainable tokens by module name");
-        var init = json["init_lora_weights"] is JsonValue value && value.TryGetValue(out string? name) ? name : "true";
-        if (init is not ("true" or "gaussian"))
-            config.Refuse("init_lora_weights", "a start that moves a part of the base's weights into the adapter");
+        // Starts that leave the base alone do not matter once the values are read.
+        config.Refuse("init_lora_weights", "a start that moves a part of the base's weights into the adapter", "true", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
         var bias = config.Text("bias") ?? "none";
         return new LoRA(config.Int("r", 8), config.Double("lora_alpha", 8), config.Targets("target_modules") ?? "q,v")
         {
@@ -48,8 +47,9 @@ internal static class LoRAConfig
             RankPattern = config.Patterns("rank_pattern"),
             AlphaPattern = config.Patterns("alpha_pattern"),
             TrainableTokens = config.Ints("trainable_token_indices"),
-            Init = init == "gaussian" ? LoRAInit.Gaussian : LoRAInit.Kaiming,
-            Gated = json["peft_type"]?.ToJsonString() == "\"PEFTGEN_GATED_LORA\"",
+            Init = json["init_lora_weights"]?.ToJsonString() == "\"gaussian\"" ? LoRAInit.Gaussian : LoRAInit.Kaiming,
+            Gated = config.Text("peft_type") == LoRA.GatedType,
+            Pooling = config.Choice("gate_pooling", GatePooling.All),
         };
     }
 
@@ -76,7 +76,11 @@ internal static class LoRAConfig
         };
     }
 
-    public static void Write(LoRA values, JsonObject config, IReadOnlyList<string> targets, IReadOnlyList<string>? modulesToSave)
+    /// <summary>Writes all fields that HF PEFT writes.</summary>
+    /// <param name="values">The values.</param>
+    /// <param name="config">The object to add to; what a loaded file said besides stays.</param>
+    /// <param name="names">HF PEFT's words for the sites, by the purpose of the claim.</param>
+    public static void Write(LoRA values, JsonObject config, IReadOnlyDictionary<string, IReadOnlyList<string>> names)
     {
         config["r"] = values.Rank;
         config["lora_alpha"] = ConfigWriter.Number(values.Alpha);
@@ -84,18 +88,27 @@ internal static class LoRAConfig
         config["use_rslora"] = values.RsLora;
         config["lora_bias"] = values.BiasInB;
         config["bias"] = values.Bias switch { LoRABias.All => "all", LoRABias.LoraOnly => "lora_only", _ => "none" };
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), targets);
-        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), values.Exclude.Split(','));
-        config["modules_to_save"] = modulesToSave is null ? null : ConfigWriter.Names(modulesToSave);
+        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]);
+        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
+        config["modules_to_save"] = values.ModulesToSave is null ? null : ConfigWriter.Names(names[LoRA.Whole]);
         config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);
         config["rank_pattern"] = new ValuePatterns(values.RankPattern).ToJson();
         config["alpha_pattern"] = new ValuePatterns(values.AlphaPattern).ToJson();
         config["trainable_token_indices"] = ConfigWriter.Ints(values.TrainableTokens);
-        config["init_lora_weights"] = values.Init == LoRAInit.Gaussian ? "gaussian" : true;
-        foreach (var off in (string[])["use_dora", "use_qalora", "fan_in_fan_out"])
-            config[off] = false;
-        foreach (var unused in (string[])["layers_pattern", "layer_replication", "target_parameters", "alora_invocation_tokens"])
-            config.TryAdd(unused, null);
-        config.TryAdd("loftq_config", new JsonObject());
+        if (values.Init == LoRAInit.Gaussian)
+            config["init_lora_weights"] = "gaussian";
+        if (values.Gated)
+            config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);
+        config.TryAdd("init_lora_weights", true);
+        foreach (var (field, _) in Foreign)
+            config.TryAdd(field, field switch
+            {
+                "use_dora" or "use_qalora" or "fan_in_fan_out" or "ensure_weight_tying" => false,
+                "loftq_config" => new JsonObject(),
+                _ => null,
+            });
+        config.TryAdd("eva_config", null);
+        config.TryAdd("megatron_core", "megatron.core");
+        config.TryAdd("qalora_group_size", 16);
     }
 }

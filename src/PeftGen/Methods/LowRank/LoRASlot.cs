@@ -1,3 +1,4 @@
+using System.Globalization;
 using PeftGen.Methods;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -21,7 +22,8 @@ internal sealed class LoRASlot : LayerSlot
             $"{site.Path}: LoRA needs a Linear, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets.")).weight;
         var (features, inputs) = (weight.shape[0], weight.shape[1]);
         _scaling = scaling;
-        _dropout = values.Dropout;
+        _dropout = values.Dropout is >= 0 and < 1 ? values.Dropout : throw new AdapterException(
+            $"{site.Path}: Dropout is {values.Dropout.ToString(CultureInfo.InvariantCulture)}, expected a probability of at least 0 and less than 1.");
         _biasInB = values.BiasInB;
         _masks = site.Dropout;
         Learn("lora_A", Start.Matrix(site, rank, inputs, values.Init));
@@ -30,7 +32,7 @@ internal sealed class LoRASlot : LayerSlot
             Learn("lora_B_bias", zeros(features, dtype: site.Dtype, device: site.Device));
         if (values.Gated)
         {
-            _gate = new Gate(site, inputs, GateSites.OfLinear(site));
+            _gate = new Gate(site, inputs, GateSites.OfLinear(site), values.Pooling);
             register_module("gate", _gate);
         }
     }

@@ -56,9 +56,12 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     /// <inheritdoc/>
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
-        config["feedforward_modules"] = Feedforward.Length == 0 ? new JsonArray() : ConfigWriter.Targets(TargetList.Parse(Feedforward), targets[FeedforwardClaim]);
-        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), Exclude.Split(','));
+        var feedforward = Feedforward.Length == 0 ? [] : targets[FeedforwardClaim];
+        // HF PEFT wants them word for word among the targets.
+        var all = targets[Claims[0]].Union(feedforward).ToList();
+        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), all);
+        config["feedforward_modules"] = Feedforward.Length == 0 ? new JsonArray() : ConfigWriter.Targets(TargetList.Parse(Feedforward), feedforward);
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[ExcludedClaim!]);
         config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
         config["fan_in_fan_out"] = false;
         config["init_ia3_weights"] = true;
@@ -70,10 +73,13 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
         .Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
 
     /// <inheritdoc/>
-    public override IEnumerable<Claim> NamedClaims => Feedforward.Length == 0 ? Claims : Claims.Append(FeedforwardClaim);
+    public override IEnumerable<Claim> NamedClaims => [.. Claims, .. Feedforward.Length == 0 ? [] : (Claim[])[FeedforwardClaim], .. ExcludedClaim is { } excluded ? (Claim[])[excluded] : []];
 
     // Not among the claims, since its sites are; only its names are wanted, for the file.
-    private Claim FeedforwardClaim => new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude));
+    private Claim FeedforwardClaim =>
+        new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude), Purpose: "feedforward") { Within = TargetList.Parse(Targets) };
+
+    private Claim? ExcludedClaim => Exclude is null ? null : new(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: "excluded");
 
     private List<Claim> BuildClaims()
     {

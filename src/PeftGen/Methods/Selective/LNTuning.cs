@@ -6,7 +6,7 @@ namespace PeftGen;
 /// <summary>LN tuning: only the norms train, <c>y = LN(x; w', b')</c>, in copies that belong to the adapter.</summary>
 /// <remarks>Zhao et al., "Tuning LayerNorm in Attention", 2023. A copy starts at the base's values, so a new adapter changes nothing.</remarks>
 /// <param name="targets">The norms, see <see cref="TargetList"/>. Default: all, by the names that the model families give them.</param>
-public sealed class LNTuning(string targets = "norm") : AdaptAttribute
+public sealed class LNTuning(string targets = "norms") : AdaptAttribute
 {
     private IReadOnlyList<Claim>? _claims;
 
@@ -29,6 +29,11 @@ public sealed class LNTuning(string targets = "norm") : AdaptAttribute
 
     private Claim Norms => new(SiteKind.Parameter, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude));
 
+    private Claim? Excluded => Exclude is null ? null : new(SiteKind.Parameter, TargetList.Parse(Exclude), Purpose: "excluded");
+
+    /// <inheritdoc/>
+    public override IEnumerable<Claim> NamedClaims => Excluded is { } excluded ? Claims.Append(excluded) : Claims;
+
     private Claim Whole => new(SiteKind.Parameter, TargetList.Parse(ModulesToSave!), Purpose: "whole");
 
     /// <inheritdoc/>
@@ -38,7 +43,7 @@ public sealed class LNTuning(string targets = "norm") : AdaptAttribute
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        return new LNTuning(reader.Targets("target_modules") ?? "norm")
+        return new LNTuning(reader.Targets("target_modules") ?? "norms")
         {
             Exclude = reader.Targets("exclude_modules"),
             ModulesToSave = reader.Targets("modules_to_save"),
@@ -49,11 +54,11 @@ public sealed class LNTuning(string targets = "norm") : AdaptAttribute
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
-        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), Exclude.Split(','));
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[Excluded!]);
         config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
     }
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(LNTuning))
-        .Argument("targets", Targets, "norm").Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+        .Argument("targets", Targets, "norms").Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
 }

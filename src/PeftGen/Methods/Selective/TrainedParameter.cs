@@ -9,13 +9,17 @@ internal sealed class TrainedParameter : ParameterSlot
     private const string Value = "value";
     private readonly string _key;
 
-    public TrainedParameter(string path, Parameter host, string key) : base(path)
+    public TrainedParameter(Site site, Parameter host, string key) : base(site.Path)
     {
         _key = key;
-        Learn(Value, host.detach().clone());
+        Learn(Value, host.detach().to(site.Dtype, copy: true));
     }
 
-    public override Tensor forward(ForwardContext context, Parameter host) => this[Value];
+    public override Tensor forward(ForwardContext context, Parameter host)
+    {
+        var value = this[Value];
+        return value.dtype == host.dtype ? value : context.Share(this, () => value.to(host.dtype));
+    }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(_key, this[Value])];
 

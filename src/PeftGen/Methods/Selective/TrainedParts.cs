@@ -15,18 +15,21 @@ internal enum PartNames
     Norm,
 }
 
-/// <summary>Makes trained copies: of a built-in layer's parameters, or of one parameter that compiled code reads.</summary>
+/// <summary>
+/// Makes trained copies: of a built-in layer's parameters, or of one parameter that compiled code reads. A copy has the dtype of the adapter,
+/// float32 beside a narrower base, since steps of an optimizer would be lost in bfloat16; it runs in the base's, as it will when it is merged.
+/// </summary>
 internal static class TrainedParts
 {
     /// <summary>Makes the slot of a site for parameters.</summary>
-    /// <param name="site">The site.</param>
+    /// <param name="site">The site; its claim says which parameters of a layer train.</param>
     /// <param name="names">How keys are formed.</param>
-    /// <param name="which">Which parameters of a layer train; null: all.</param>
-    public static Slot CreateSlot(Site site, PartNames names, Func<string, bool>? which = null)
+    public static Slot CreateSlot(Site site, PartNames names)
     {
-        if (site.Host.Parameter is { } parameter)
-            return new TrainedParameter(site.Path, parameter, KeyOf(Parent(site.Path), Last(site.Path), names, false));
-        return new TrainedLayer(site, which ?? (_ => true), name => KeyOf(site.Path, name, names, site.SharesLayer));
+        if (site.Host.Parameter is not { } parameter)
+            return new TrainedLayer(site, name => KeyOf(site.Path, name, names, site.SharesLayer));
+        var dot = site.Path.LastIndexOf('.');
+        return new TrainedParameter(site, parameter, KeyOf(dot < 0 ? "" : site.Path[..dot], site.Path[(dot + 1)..], names, false));
     }
 
     private static string KeyOf(string module, string parameter, PartNames names, bool sharesLayer)
@@ -39,8 +42,4 @@ internal static class TrainedParts
         };
         return $"{HuggingFaceKeys.Prefix}{(module.Length == 0 ? "" : module + ".")}{infix}{parameter}";
     }
-
-    private static string Parent(string path) => path.Contains('.', StringComparison.Ordinal) ? path[..path.LastIndexOf('.')] : "";
-
-    private static string Last(string path) => path[(path.LastIndexOf('.') + 1)..];
 }

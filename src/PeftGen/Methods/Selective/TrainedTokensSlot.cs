@@ -1,0 +1,63 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Methods;
+
+/// <summary>Rows of an embedding that train: where an id is one of the tokens, its trained row is looked up instead.</summary>
+internal sealed class TrainedTokensSlot : LayerSlot
+{
+    private const string Rows = "trainable_tokens_delta";
+    private readonly TokenLookup _lookup;
+    private readonly string _infix;
+
+    /// <param name="site">The embedding.</param>
+    /// <param name="tokens">The ids; the file has the rows in their order.</param>
+    /// <param name="infix">What stands before the tensor's name in keys.</param>
+    public TrainedTokensSlot(Site site, int[] tokens, string infix) : base(site.Path)
+    {
+        _infix = infix;
+        if (site.Host.Module is not Embedding embedding)
+            throw new AdapterException($"{site.Path}: tokens train in an Embedding, and this is a {site.Host.Module.GetType().Name}.");
+        var table = embedding.weight!;
+        if (tokens.Length == 0 || tokens.Distinct().Count() != tokens.Length || tokens.Any(t => t < 0 || t >= table.shape[0]))
+            throw new AdapterException($"{site.Path}: the tokens are [{string.Join(", ", tokens)}], expected different ids from 0 to {table.shape[0] - 1}.");
+        _lookup = new TokenLookup(tokens);
+        Learn(Rows, table.detach().index_select(0, _lookup.Tokens(table.device)).to(site.Dtype));
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        using var y = layer.forward(x);
+        var (found, places) = _lookup.Find(x);
+        using (found)
+        using (places)
+        {
+            using var chosen = this[Rows].index_select(0, places);
+            using var shaped = chosen.view(y.shape);
+            using var rows = shaped.to(y.dtype);
+            using var wide = found.view([.. x.shape, 1]);
+            return where(wide, rows, y);
+        }
+    }
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{_infix}{Rows}", this[Rows])];
+
+    public override bool CanMerge => true;
+
+    public override IEnumerable<Parameter> MergeTargets(HostPart host) => host.Module.named_parameters(recurse: false).Select(p => p.parameter);
+
+    public override void MergeInto(HostPart host)
+    {
+        var table = MergeTargets(host).Single();
+        using var rows = this[Rows].to(table.dtype, table.device);
+        table.index_copy_(0, _lookup.Tokens(table.device), rows);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _lookup.Dispose();
+        base.Dispose(disposing);
+    }
+}

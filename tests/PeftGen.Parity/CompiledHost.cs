@@ -1,0 +1,76 @@
+using System.Reflection;
+using System.Runtime.ExceptionServices;
+using System.Text.Json.Nodes;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Parity;
+
+/// <summary>A host that was compiled with a declaration: its generated members, by reflection.</summary>
+public sealed class CompiledHost
+{
+    private readonly Type _type;
+
+    public CompiledHost(Type type, string folder)
+    {
+        _type = type;
+        var load = type.GetMethod("FromPretrained") ?? throw new ParityException($"{type.Name} has no FromPretrained");
+        Model = (nn.Module)Call(load, null, [folder, .. load.GetParameters().Skip(1).Select(p => p.DefaultValue)])!;
+        Model.eval();
+    }
+
+    public nn.Module Model { get; }
+
+    /// <summary>The model alone.</summary>
+    public Tensor Run(Inputs inputs) => Logits(Forward().Invoke(Model, BindingFlags.DoNotWrapExceptions, null, inputs.For(Forward().GetParameters()), null));
+
+    /// <summary>The model through an adapter.</summary>
+    public Tensor Run(AdapterNode adapter, Inputs inputs, ForwardOptions? options = null)
+    {
+        var node = _type.GetNestedType("Adapter")!;
+        var method = _type.GetMethods().Single(m => m.Name == "forward" && m.GetParameters() is [var a, var o, ..] && a.ParameterType == node && o.ParameterType == typeof(ForwardOptions));
+        return Logits(method.Invoke(Model, BindingFlags.DoNotWrapExceptions, null, [adapter, options, .. inputs.For(method.GetParameters()[2..])], null));
+    }
+
+    /// <summary>A fresh adapter with the declared values.</summary>
+    public AdapterNode Create(ulong seed)
+    {
+        var method = _type.GetMethod("CreateAdapter")!;
+        using var generator = new Generator(seed);
+        var adapter = (AdapterNode)Call(method, Model, method.GetParameters().Select(p => p.ParameterType == typeof(Generator) ? (object?)generator : null).ToArray())!;
+        adapter.eval();
+        return adapter;
+    }
+
+    public AdapterNode Load(string folder, string group = "")
+    {
+        var adapter = (AdapterNode)Call(_type.GetMethod($"Load{Infix(group)}Adapter")!, Model, [folder])!;
+        adapter.eval();
+        return adapter;
+    }
+
+    /// <summary>Whether the adapter's type has a merge at all.</summary>
+    public bool CanMerge(AdapterNode adapter) => adapter.GetType().GetMethod("MergeInto") is not null;
+
+    public void Merge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("MergeInto")!, adapter, [Model]);
+
+    public void Unmerge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("UnmergeFrom")!, adapter, [Model]);
+
+    /// <summary>The loss as the host computes it: next token over labels that are not −100, or classification.</summary>
+    public static Tensor Loss(Tensor logits, Tensor labels)
+    {
+        if (labels.dim() == 1)
+            return nn.functional.cross_entropy(logits, labels);
+        var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]);
+        return nn.functional.cross_entropy(predicted, labels[TensorIndex.Colon, TensorIndex.Slice(1)].reshape(-1), ignore_index: -100);
+    }
+
+    private MethodInfo Forward() => _type.GetMethods().First(m => m.Name == "forward" && !m.GetParameters().Any(p => typeof(AdapterNode).IsAssignableFrom(p.ParameterType)));
+
+    private static string Infix(string group) => group.Length == 0 ? "" : char.ToUpperInvariant(group[0]) + group[1..];
+
+    private static Tensor Logits(object? output) => output as Tensor ?? throw new ParityException($"forward returned {output?.GetType().Name ?? "nothing"}, expected a tensor of logits");
+
+    private static object? Call(MethodInfo method, object? target, object?[] arguments) => method.Invoke(target, BindingFlags.DoNotWrapExceptions, null, arguments, null);
+}

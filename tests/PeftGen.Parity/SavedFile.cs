@@ -1,0 +1,58 @@
+using System.Reflection;
+using PeftGen.Checkpoints;
+
+namespace PeftGen.Parity;
+
+/// <summary>Our files beside the reference's.</summary>
+internal static class SavedFile
+{
+    /// <summary>Saves an adapter and requires the recorded folder's tensors, bit for bit, and the values of its configuration.</summary>
+    public static void RequireSameAs(string recorded, AdapterNode adapter) => WithSaved(adapter, ours =>
+    {
+        Configurations.RequireSame(Configurations.Read(recorded), Configurations.Read(ours), "our adapter_config.json");
+        RequireSameTensors(Path.Combine(recorded, "adapter_model.safetensors"), Path.Combine(ours, "adapter_model.safetensors"));
+    });
+
+    /// <summary>Saves an adapter whose recorded folder is of another format, and requires that loading gives the same file again.</summary>
+    public static void RequireRoundTrip(AdapterNode adapter, Func<string, AdapterNode> load) => WithSaved(adapter, first => WithSaved(load(first), second =>
+        RequireSameTensors(Path.Combine(first, "adapter_model.safetensors"), Path.Combine(second, "adapter_model.safetensors"))));
+
+    private static void WithSaved(AdapterNode adapter, Action<string> check)
+    {
+        var folder = Directory.CreateTempSubdirectory("peftgen-parity-").FullName;
+        try
+        {
+            Save(adapter, folder);
+            check(folder);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void Save(AdapterNode adapter, string folder)
+    {
+        // Save is an extension method on the group's type, which exists only at run time.
+        var save = typeof(AdapterFiles).GetMethods().Single(m => m.Name == nameof(AdapterFiles.Save) && m.GetParameters()[1].ParameterType == typeof(string));
+        object?[] arguments = [adapter, folder, .. save.GetParameters().Skip(2).Select(p => p.DefaultValue)];
+        save.MakeGenericMethod(adapter.GetType()).Invoke(null, BindingFlags.DoNotWrapExceptions, null, arguments, null);
+    }
+
+    private static void RequireSameTensors(string reference, string ours)
+    {
+        using var theirs = SafetensorsFile.Open(reference);
+        using var own = SafetensorsFile.Open(ours);
+        var surplus = own.Names.Except(theirs.Names).ToList();
+        var missing = theirs.Names.Except(own.Names).ToList();
+        if (surplus.Count + missing.Count > 0)
+            throw new ParityException($"our file: surplus {string.Join(", ", surplus.DefaultIfEmpty("none"))}, missing {string.Join(", ", missing.DefaultIfEmpty("none"))}");
+        foreach (var name in theirs.Names)
+        {
+            using var a = theirs.Read(name);
+            using var b = own.Read(name);
+            if (!a.shape.SequenceEqual(b.shape) || a.dtype != b.dtype || !a.bytes.SequenceEqual(b.bytes))
+                throw new ParityException($"our file: {name} differs from the recorded one");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen.Parity;
+
+/// <summary>The checks of a case with one adapter: start, outputs, gradients, steps, merge, files.</summary>
+internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected, HostCompiler compiler, RandomStart starts, string hostClass, string? emit)
+{
+    public void Check()
+    {
+        RequireSoundReference();
+        var config = golden.Configuration ?? Configurations.Read(golden.AdapterFolder);
+        Configurations.RequireSame(config, Configurations.Read(golden.AdapterFolder), "adapter_config.json against case.json");
+        Configurations.RequireOfHost(golden.AdapterFolder, golden.HostConfiguration, hostClass);
+        var host = new CompiledHost(compiler.Compile(hostClass, Configurations.Declaration(config).ToString(), emit), golden.HostFolder);
+        using var scope = NewDisposeScope();
+        var inputs = new Inputs(expected, golden.HostConfiguration);
+        var before = CheckBase(host, inputs);
+
+        CheckStart(host);
+        before.RequireSameBits("creating an adapter");
+        var adapter = host.Load(golden.AdapterFolder);
+        before.RequireSameBits("loading an adapter");
+        CheckCounts(adapter);
+        CheckTraining(host, adapter, inputs);
+        before.RequireSameBits("training an adapter");
+        CheckMerge(host, host.Load(golden.AdapterFolder), inputs, before);
+        CheckSaved(host);
+    }
+
+    /// <summary>A reference that disagrees with itself proves nothing.</summary>
+    private void RequireSoundReference()
+    {
+        RequireSmall("reload_error");
+        if (!IsMergeFaulty)
+            RequireSmall("merge_error");
+    }
+
+    private void RequireSmall(string field)
+    {
+        if (golden.Number(field) is { } error && !(error <= golden.Tolerance))
+            throw new ParityException($"case.json: '{field}' is {error:0.0e+00}, expected at most {golden.Tolerance:0e+00}");
+    }
+
+    private bool IsMergeFaulty => golden.Settings["faulty_merge"] is JsonValue faulty && faulty.GetValueKind() is JsonValueKind.String or JsonValueKind.True;
+
+    private BaseState CheckBase(CompiledHost host, Inputs inputs)
+    {
+        using var quiet = no_grad();
+        var logits = host.Run(inputs);
+        expected.Compare("base_logits", logits, golden.Tolerance);
+        return new BaseState(host, inputs, logits);
+    }
+
+    private Dictionary<string, Tensor> Stored(AdapterNode adapter) =>
+        adapter.Slots().SelectMany(slot => slot.Stored(golden.Format)).DistinctBy(s => s.Key)
+            .ToDictionary(s => s.Key.Replace("{name}", golden.AdapterName, StringComparison.Ordinal), s => s.Value);
+
+    private void CheckStart(CompiledHost host)
+    {
+        const ulong Seed = 20_000, OtherSeed = 20_001;
+        var (stored, other) = (Stored(host.Create(Seed)), Stored(host.Create(OtherSeed)));
+        foreach (var key in expected.Keys("init."))
+        {
+            var start = Find(stored, key, "init.");
+            if (start.bytes.SequenceEqual(Find(other, key, "init.").bytes))
+                expected.Compare(key, start, golden.Tolerance);
+            else
+                expected.CompareBy(key, recorded => starts.Compare(key, recorded, start, Seed));
+        }
+    }
+
+    private void CheckCounts(AdapterNode adapter)
+    {
+        RequireCount("trained", adapter.parameters().Sum(p => p.numel()), "trainable", "trained_parameters");
+        RequireCount("stored", Stored(adapter).Values.Sum(t => t.numel()), "stored", "stored_parameters");
+        if (golden.Settings["modules"] is not JsonArray modules)
+            return;
+        // Layers of which only a bias trains are not replaced in the reference.
+        var paths = adapter.Slots().SelectMany(slot => slot.Stored(golden.Format).Select(s => (s.Key, path: ModuleOf(slot))))
+            .GroupBy(s => s.path).Where(g => g.Any(s => s.Key != $"base_model.model.{g.Key}.bias")).Select(g => g.Key).ToHashSet();
+        var recorded = modules.Select(m => m!.GetValue<string>()).ToHashSet();
+        if (!paths.SetEquals(recorded))
+            throw new ParityException($"modules: adapted {string.Join(", ", paths.Except(recorded).DefaultIfEmpty("none"))} besides, left out {string.Join(", ", recorded.Except(paths).DefaultIfEmpty("none"))}");
+    }
+
+    private static string ModuleOf(Slot slot) => slot is ParameterSlot ? slot.Path[..slot.Path.LastIndexOf('.')] : slot.Path;
+
+    private void RequireCount(string what, long actual, params string[] fields)
+    {
+        foreach (var field in fields)
+            if (golden.Number(field) is { } count && count != actual)
+                throw new ParityException($"{what} numbers: {actual}, expected {count} ('{field}' of case.json)");
+    }
+
+    private void CheckTraining(CompiledHost host, AdapterNode adapter, Inputs inputs)
+    {
+        var records = new Dictionary<string, Tensor>();
+        var logits = host.Run(adapter, inputs, new ForwardOptions { Records = records });
+        expected.Compare("logits", logits, golden.Tolerance);
+        Gates.Compare(records, golden.AdapterName, expected, golden.Tolerance);
+        if (!expected.Has("loss"))
+            return;
+        var loss = CompiledHost.Loss(logits, inputs.Labels);
+        expected.Compare("loss", loss, golden.Tolerance);
+        loss.backward();
+        var stored = Stored(adapter);
+        var rounding = new Rounding(expected);
+        var gradients = stored.Where(s => s.Value.grad is not null).ToDictionary(s => s.Key, s => s.Value.grad!.detach().clone());
+        foreach (var key in Names("grad."))
+            expected.Compare($"grad.{key}", Find(gradients, key, ""), golden.TrainingTolerance, rounding.OfGradientOf(key));
+        if (!expected.Has("loss_after"))
+            return;
+        var settings = OptimizerSettings.Read(golden.Settings["optimizer"]);
+        Train(host, adapter, inputs, settings);
+        foreach (var key in Names("after."))
+            expected.Compare($"after.{key}", Find(stored, key, ""), golden.TrainingTolerance, gradients.GetValueOrDefault(key) is { } g ? rounding.OfTraining(key, g, settings) : null);
+        using (no_grad())
+            expected.Compare("loss_after", CompiledHost.Loss(host.Run(adapter, inputs), inputs.Labels), golden.TrainingTolerance);
+    }
+
+    private IEnumerable<string> Names(string prefix) => expected.Keys(prefix).Select(key => key[prefix.Length..]);
+
+    /// <summary>The recorded steps; the gradients of the first are there already.</summary>
+    private static void Train(CompiledHost host, AdapterNode adapter, Inputs inputs, OptimizerSettings settings)
+    {
+        using var optimizer = settings.Over(adapter.parameters());
+        for (var step = 0; step < settings.Steps; step++)
+        {
+            if (step > 0)
+            {
+                optimizer.zero_grad();
+                CompiledHost.Loss(host.Run(adapter, inputs), inputs.Labels).backward();
+            }
+
+            optimizer.step();
+        }
+    }
+
+    private void CheckMerge(CompiledHost host, AdapterNode adapter, Inputs inputs, BaseState before)
+    {
+        var recorded = golden.Settings["mergeable"]?.GetValue<bool>();
+        if (recorded == false)
+            MergeCheck.RequireRefusal(host, adapter, before);
+        else if (host.CanMerge(adapter) && !IsMergeFaulty)
+            MergeCheck.Run(host, adapter, inputs, expected, golden.Tolerance, before);
+        else if (recorded == true && !host.CanMerge(adapter))
+            throw new ParityException("the reference can merge this adapter, and ours has no MergeInto");
+    }
+
+    private void CheckSaved(CompiledHost host)
+    {
+        if (golden.Format == FileFormat.HuggingFace)
+            SavedFile.RequireSameAs(golden.AdapterFolder, host.Load(golden.AdapterFolder));
+        else
+            SavedFile.RequireRoundTrip(host.Load(golden.AdapterFolder), folder => host.Load(folder));
+    }
+
+    private static Tensor Find(Dictionary<string, Tensor> tensors, string key, string prefix) =>
+        tensors.GetValueOrDefault(key[prefix.Length..]) ?? throw new ParityException($"{key}: the adapter has no such tensor, or no gradient reached it; there are {string.Join(", ", tensors.Keys.Take(5))}, …");
+}
