@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using PeftGen.Checkpoints;
 using PeftGen.QuickStart.Display;
 using PeftGen.QuickStart.Texts;
@@ -18,6 +19,8 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args)
     {
         var parsed = Build().Parse(args);
+        // The list of all options would push the error out of sight.
+        if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = false;
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
@@ -40,7 +43,7 @@ internal static class CommandLine
         var method = new Option<string>("--method") { Description = "How to fine-tune.", DefaultValueFactory = _ => "lora" };
         method.AcceptOnlyFromAmong([.. FineTuningMethod.All.Select(m => m.Name)]);
         var seed = new Option<int>("--seed") { Description = "Of the adapter's random start and of the training data's order.", DefaultValueFactory = _ => 1 };
-        var steps = AtLeastOne(new Option<int?>("--steps") { Description = "How many times the optimizer steps. [default: 400 with lora and 500 with ia3; 40 with --model]" });
+        var steps = AtLeastOne(new Option<int?>("--steps") { Description = "How many times the optimizer steps. [default: 400 with lora and 500 with ia3; 30 with --model]" });
         var rank = AtLeastOne(new Option<int?>("--rank") { Description = "LoRA's rank. [default: 8, as declared]" });
         var folder = new Option<string>("--out") { Description = "Where the adapter and the loss curve go.", DefaultValueFactory = _ => "out/quickstart" };
         var model = new Option<string?>("--model") { Description = "A Llama as Hugging Face stores it (config.json, safetensors, tokenizer.json), instead of the small base. Needs --data." };
@@ -54,6 +57,14 @@ internal static class CommandLine
         {
             if (result.GetValue(model) is null != result.GetValue(data) is null) result.AddError("--model and --data belong together: give both, or neither for the small base.");
         });
+        root.Validators.Add(result =>
+        {
+            if (result.GetValue(rank) is not null && result.GetValue(method) == "ia3") result.AddError("--rank: (IA)³ has no rank, it scales activations by one vector a layer. Leave the option out, or use --method lora.");
+        });
+        prompt.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { Length: 0 }) result.AddError("--prompt is empty, expected a text to continue.");
+        });
         root.SetAction((result, cancellation) => Task.Run(
             () =>
             {
@@ -62,6 +73,7 @@ internal static class CommandLine
                     Steps = result.GetValue(steps),
                     Rank = result.GetValue(rank),
                 };
+                options.MakeOutputFolder();
                 var screen = Screen.OfConsole();
                 if (result.GetValue(model) is { } real) new TextDemo(options, real, result.GetValue(data)!, result.GetRequiredValue(prompt), screen).Run(cancellation);
                 else new WordDemo(options, screen).Run(cancellation);

@@ -17,4 +17,18 @@ internal sealed record RunOptions(FineTuningMethod Method, int Seed, string Outp
 
     /// <summary>Where the picture of the losses goes.</summary>
     public string LossCurveFile => Path.Combine(OutputFolder, "loss.png");
+
+    /// <summary>Makes the folder now, so that a wrong path is noticed before the training and not after.</summary>
+    /// <exception cref="QuickStartException">It cannot be made.</exception>
+    public void MakeOutputFolder()
+    {
+        try
+        {
+            Directory.CreateDirectory(OutputFolder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new QuickStartException($"{OutputFolder}: the folder cannot be made: {error.Message} Give another one with --out.", error);
+        }
+    }
 }

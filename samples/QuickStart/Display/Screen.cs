@@ -1,15 +1,15 @@
 using System.Globalization;
 using PeftGen.Training;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace PeftGen.QuickStart.Display;
 
 /// <summary>Where a run is shown: a terminal, with colours and a live bar, or a file or pipe, with plain lines.</summary>
 internal sealed class Screen
 {
-    private const int PlainWidth = 160;
+    private const int PlainWidth = 1000;
     private const int PlainReports = 10;
+    private const int NameWidth = 14;
     private readonly IAnsiConsole _console;
     private readonly bool _isLive;
 
@@ -51,12 +51,10 @@ internal sealed class Screen
     public void Line(string text) => _console.WriteLine(text);
 
     /// <summary>A name and what there is to say of it.</summary>
-    public void Fact(string name, string text) => _console.Write(Row(new Markup(Markup.Escape(name), new Style(Color.Grey)), new Text(text)));
+    public void Fact(string name, string text) => Row(name, "", text);
 
     /// <summary>Something that was checked.</summary>
-    public void Check(string name, bool holds, string text) => _console.Write(Row(
-        new Markup(Markup.Escape(name), new Style(Color.Grey)),
-        new Markup($"{(holds ? "[green]✓[/]" : "[red]✗[/]")} {Markup.Escape(text)}")));
+    public void Check(string name, bool holds, string text) => Row(name, holds ? "[green]✓[/] " : "[red]✗[/] ", text);
 
     /// <summary>A table.</summary>
     /// <param name="heads">The columns' heads; those that begin with <c>&gt;</c> hold numbers.</param>
@@ -108,8 +106,18 @@ internal sealed class Screen
         CultureInfo.InvariantCulture,
         $"step {progress.Step.ToString(CultureInfo.InvariantCulture).PadLeft(progress.Steps.ToString(CultureInfo.InvariantCulture).Length)} of {progress.Steps}   loss {progress.RecentLoss:0.0000}   {progress.Elapsed.TotalSeconds:0.0} s");
 
-    private static Grid Row(IRenderable name, IRenderable text) => new Grid()
-        .AddColumn(new GridColumn { Width = 12, NoWrap = true, Padding = new Padding(0, 0, 2, 0) })
-        .AddColumn(new GridColumn { Padding = new Padding(0) })
-        .AddRow(name, text);
+    private void Row(string name, string markup, string text)
+    {
+        if (!_isLive)
+        {
+            // As it is: a grid would wrap the lines and fill them up with blanks.
+            var indented = text.ReplaceLineEndings("\n" + new string(' ', NameWidth));
+            _console.WriteLine($"{name.PadRight(NameWidth)}{Markup.Remove(markup)}{indented}");
+            return;
+        }
+        _console.Write(new Grid()
+            .AddColumn(new GridColumn { Width = NameWidth, NoWrap = true, Padding = new Padding(0) })
+            .AddColumn(new GridColumn { Padding = new Padding(0) })
+            .AddRow(new Markup(Markup.Escape(name), new Style(Color.Grey)), new Markup(markup + Markup.Escape(text))));
+    }
 }

@@ -26,7 +26,7 @@ internal static class JsonLines
             using var json = JsonDocument.Parse(line);
             if (json.RootElement.ValueKind != JsonValueKind.Object) throw Wrong(where, $"the line is {Kind(json.RootElement)}");
             if (!json.RootElement.TryGetProperty("text", out var text))
-                throw Wrong(where, $"there is no field \"text\"; the fields are {string.Join(", ", json.RootElement.EnumerateObject().Select(field => $"\"{field.Name}\"").DefaultIfEmpty("none"))}");
+                throw Wrong(where, $"there is no field \"text\" but {string.Join(", ", json.RootElement.EnumerateObject().Select(field => $"\"{field.Name}\"").DefaultIfEmpty("no field at all"))}");
             if (text.ValueKind != JsonValueKind.String) throw Wrong(where, $"\"text\" is {Kind(text)}");
             return text.GetString() is { Length: > 0 } value ? value : throw Wrong(where, "\"text\" is empty");
         }

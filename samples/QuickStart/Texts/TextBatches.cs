@@ -23,10 +23,13 @@ internal sealed class TextBatches
     /// <param name="encode">From a text to its tokens.</param>
     /// <param name="end">The token that ends a text; null: there is none.</param>
     /// <param name="seed">Which texts are kept, and the order of the others.</param>
+    /// <exception cref="QuickStartException">A text is a single token.</exception>
     public TextBatches(IReadOnlyList<string> texts, Func<string, long[]> encode, long? end, int seed)
     {
         _random = new Random(seed);
         var all = texts.Select(text => (long[])[.. encode(text), .. end is { } token ? [token] : Array.Empty<long>()]).Select(ids => ids[..Math.Min(ids.Length, LongestText)]).ToArray();
+        if (Array.FindIndex(all, ids => ids.Length < 2) is var single and >= 0)
+            throw new QuickStartException($"The text \"{texts[single]}\" is one token only, expected at least two, so that there is one to predict. Make it longer.");
         _random.Shuffle(all);
         var kept = Math.Clamp(all.Length / KeepOneIn, BatchSize, MostKept);
         (_kept, _training) = ([.. all[..kept]], [.. all[kept..]]);

@@ -17,7 +17,7 @@ namespace PeftGen.QuickStart.Texts;
 /// <param name="screen">Where to show it.</param>
 internal sealed class TextDemo(RunOptions options, string modelFolder, string dataFile, string prompt, Screen screen)
 {
-    private const int DefaultSteps = 40;
+    private const int DefaultSteps = 30;
     private const int NewTokens = 40;
 
     private readonly FineTuningMethod _method = options.Method;
@@ -41,7 +41,7 @@ internal sealed class TextDemo(RunOptions options, string modelFolder, string da
         screen.Heading("The model");
         var device = cuda.is_available() ? CUDA : CPU;
         using var model = LlamaForCausalLM.FromPretrained(modelFolder, ElementType(json)).to(device);
-        screen.Fact("model", string.Create(CultureInfo.InvariantCulture, $"{nameof(LlamaForCausalLM)} with {model.parameters().DistinctBy(p => p.Handle).Sum(p => p.numel()):N0} parameters in {ElementType(json)}, on {device.type}, from {modelFolder}"));
+        screen.Fact("model", string.Create(CultureInfo.InvariantCulture, $"{nameof(LlamaForCausalLM)} with {config.NumHiddenLayers} layers in {ElementType(json)}, on {device.type}, from {modelFolder}"));
         screen.Fact("texts", $"{batches.TrainingCount} to train on, {batches.KeptCount} kept, from {dataFile}");
 
         screen.Heading($"The adapter: {_method.Title}");
@@ -97,9 +97,8 @@ internal sealed class TextDemo(RunOptions options, string modelFolder, string da
     private string Continue(HuggingFaceTokenizer tokenizer, IReadOnlyList<long> ends, Device device, Func<Tensor, Tensor?, KeyValueCache, Tensor> forward)
     {
         using var scope = NewDisposeScope();
-        var ids = tokenizer.Encode(prompt);
-        if (ids.Length == 0) throw new QuickStartException("--prompt is empty, expected a text to continue.");
-        return tokenizer.Decode(GreedyDecoding.Generate(forward, tensor(ids, device: device).unsqueeze(0), maxNewTokens: NewTokens, endTokens: ends)[0]);
+        var ids = tensor(tokenizer.Encode(prompt), device: device).unsqueeze(0);
+        return tokenizer.Decode(GreedyDecoding.Generate(forward, ids, maxNewTokens: NewTokens, endTokens: ends)[0]);
     }
 
     private LlamaConfig ReadConfig(JsonObject json)
