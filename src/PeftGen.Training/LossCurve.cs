@@ -1,34 +1,54 @@
 namespace PeftGen.Training;
 
 /// <summary>The losses of a training, step by step.</summary>
-/// <param name="smoothing">How much of the smoothed loss each step keeps, from 0 (none) to below 1.</param>
-/// <exception cref="ArgumentOutOfRangeException"><paramref name="smoothing"/> is outside its range.</exception>
-public sealed class LossCurve(double smoothing = 0.95)
+public sealed class LossCurve
 {
-    private readonly double _smoothing = smoothing is >= 0 and < 1 ? smoothing
-        : throw new ArgumentOutOfRangeException(nameof(smoothing), smoothing, "Expected a number from 0 to below 1.");
+    // A step's weight in the recent loss falls to a third after ten more.
+    private const double Kept = 0.9;
 
     private readonly List<double> _losses = [];
-    private readonly List<double> _smoothed = [];
     private double _sum;
     private double _weight;
 
     /// <summary>The loss of each step's batch.</summary>
     public IReadOnlyList<double> Losses => _losses;
 
-    /// <summary>An exponential moving average of the losses, in which the first steps count no more than the others.</summary>
-    public IReadOnlyList<double> Smoothed => _smoothed;
+    /// <summary>A moving average that ends at the last step: calmer than one batch's loss. Not a number where there is no step.</summary>
+    public double Recent => _sum / _weight;
 
     /// <summary>Adds the next step's loss.</summary>
-    /// <param name="loss">The loss; one that is no finite number is kept as it is and left out of the average.</param>
+    /// <param name="loss">The loss, a finite number.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is not finite.</exception>
     public void Add(double loss)
     {
+        if (!double.IsFinite(loss)) throw new ArgumentOutOfRangeException(nameof(loss), loss, "Expected a finite number.");
         _losses.Add(loss);
-        if (double.IsFinite(loss))
+        _sum = Kept * _sum + (1 - Kept) * loss;
+        _weight = Kept * _weight + (1 - Kept);
+    }
+
+    /// <summary>
+    /// The course of values without their noise: each is averaged with its neighbours on both sides under a bell curve, so that
+    /// it does not lag behind as a moving average does. Near the ends only the neighbours that exist count.
+    /// </summary>
+    /// <param name="values">The losses, or for a logarithmic picture their logarithms.</param>
+    /// <param name="width">The bell curve's standard deviation, in steps.</param>
+    /// <returns>As many values.</returns>
+    public static double[] Smooth(IReadOnlyList<double> values, double width)
+    {
+        var reach = (int)Math.Ceiling(3 * width);
+        var smooth = new double[values.Count];
+        for (var center = 0; center < smooth.Length; center++)
         {
-            _sum = _smoothing * _sum + (1 - _smoothing) * loss;
-            _weight = _smoothing * _weight + (1 - _smoothing);
+            var (sum, weight) = (0.0, 0.0);
+            for (var at = Math.Max(0, center - reach); at <= Math.Min(values.Count - 1, center + reach); at++)
+            {
+                var share = Math.Exp(-0.5 * Math.Pow((at - center) / width, 2));
+                sum += share * values[at];
+                weight += share;
+            }
+            smooth[center] = sum / weight;
         }
-        _smoothed.Add(_sum / _weight);
+        return smooth;
     }
 }

@@ -28,9 +28,9 @@ public sealed record TrainerOptions
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps in all.</param>
 /// <param name="Loss">The loss of the last batch.</param>
-/// <param name="SmoothedLoss">A moving average of the losses.</param>
+/// <param name="RecentLoss">A moving average of the last losses.</param>
 /// <param name="Elapsed">The time since training began.</param>
-public readonly record struct TrainingProgress(int Step, int Steps, double Loss, double SmoothedLoss, TimeSpan Elapsed);
+public readonly record struct TrainingProgress(int Step, int Steps, double Loss, double RecentLoss, TimeSpan Elapsed);
 
 /// <summary>Trains parameters with AdamW (https://arxiv.org/abs/1711.05101). It knows neither model nor adapter: the loss is a function.</summary>
 public static class Trainer
@@ -68,7 +68,7 @@ public static class Trainer
             foreach (var group in optimizer.ParamGroups) group.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
             optimizer.step();
             curve.Add(number);
-            progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Smoothed[^1], clock.Elapsed));
+            progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Recent, clock.Elapsed));
         }
         return curve;
     }

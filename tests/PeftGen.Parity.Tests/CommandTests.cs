@@ -8,7 +8,7 @@ public sealed class CommandTests
     [Fact]
     public async Task AgreementIsALineACaseAndASum()
     {
-        var (code, output, _) = await RunAsync(Goldens.Root, "--filter", "ln_tuning/*", "--filter", "ia3/llama");
+        var (code, output, _) = await RunAsync(Goldens.Root, "--filter", "ln_tuning/ll*", "--filter", "ia3/llama");
         Assert.Equal(0, code);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Assert.Matches(@"^ok +ia3/llama +\d+ tensors, largest error \d\.\de-\d\d$", lines[0]);

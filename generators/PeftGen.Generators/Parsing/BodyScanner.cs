@@ -16,11 +16,15 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
             return scans;
         var found = new List<MethodScan>();
         foreach (var method in type.Symbol.GetMembers().OfType<IMethodSymbol>().Where(m => m.MethodKind == MethodKind.Ordinary))
-            foreach (var reference in method.DeclaringSyntaxReferences)
+            foreach (var reference in (method.PartialImplementationPart ?? method).DeclaringSyntaxReferences)
                 if (reference.GetSyntax(cancel) is MethodDeclarationSyntax syntax && (syntax.Body is not null || syntax.ExpressionBody is not null || method.IsAbstract))
-                    found.Add(new MethodScan(type, method, syntax, ScanBody(type, syntax)));
+                    found.Add(new MethodScan(type, method, syntax, DefinitionOf(method, syntax), ScanBody(type, syntax)));
         return _scans[type] = found;
     }
+
+    // Of a partial method the defining part has the default values.
+    private MethodDeclarationSyntax DefinitionOf(IMethodSymbol method, MethodDeclarationSyntax syntax) =>
+        method.PartialImplementationPart is null ? syntax : (MethodDeclarationSyntax)method.DeclaringSyntaxReferences[0].GetSyntax(cancel);
 
     /// <summary>Whether a class holds a site that stands in a body.</summary>
     public bool HasBodySite(ModelClass type, SiteKind kind) =>
@@ -123,13 +127,13 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         var read = name.Parent is MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax } own && own.Name == name ? own : (ExpressionSyntax)name;
         var isWrite = read.Parent is AssignmentExpressionSyntax assignment && assignment.Left == read
             || read.Parent is ArgumentSyntax { RefKindKeyword.RawKind: not 0 }
-            || read.Parent is InvocationExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.ValueText: "nameof" } };
+            || IsInNameOf(read);
         return new ParameterUse(read, type.Lineage.First(t => t.Own.Contains(child)), child, isWrite);
     }
 
     private MethodGroupUse? ScanMethodGroup(ModelClass type, SemanticModel model, IdentifierNameSyntax name)
     {
-        if (name.Parent is not MemberAccessExpressionSyntax access || access.Name != name || access.Parent is InvocationExpressionSyntax call && call.Expression == access)
+        if (name.Parent is not MemberAccessExpressionSyntax access || access.Name != name || IsInNameOf(access) || access.Parent is InvocationExpressionSyntax call && call.Expression == access)
             return null;
         if (access.Parent is InvocationExpressionSyntax || model.GetTypeInfo(access.Expression, cancel).Type is not { } receiver || !graph.Known.IsModule(receiver))
             return null;
@@ -176,6 +180,9 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
 
     private static (ModelClass, ModelChild)? FindChild(ModelClass type, ISymbol symbol) =>
         type.Find(symbol) is { IsList: false } child ? (type.Lineage.First(t => t.Own.Contains(child)), child) : null;
+
+    private static bool IsInNameOf(ExpressionSyntax expression) =>
+        expression.Parent is ArgumentSyntax { Parent.Parent: InvocationExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.ValueText: "nameof" } } };
 
     private static bool HasThis(SemanticModel model, SyntaxNode node)
     {

@@ -85,7 +85,7 @@ internal sealed class ClassModelBuilder(
             Modifiers: Modifiers(type, method, syntax),
             ReturnType: syntax.ReturnType.WithoutTrivia().ToString(),
             Name: syntax.Identifier.Text + syntax.TypeParameterList?.WithoutTrivia(),
-            Parameters: string.Join(", ", syntax.ParameterList.Parameters.Select(p => p.WithoutTrivia().NormalizeWhitespace().ToString())),
+            Parameters: string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => p.WithoutTrivia().NormalizeWhitespace().ToString())),
             Arguments: ArgumentsOf(method),
             Constraints: string.Concat(syntax.ConstraintClauses.Select(c => " " + c.WithoutTrivia())),
             Body: method.IsAbstract ? null : rewriter.Rewrite(scan),

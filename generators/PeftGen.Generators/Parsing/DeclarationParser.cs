@@ -23,11 +23,11 @@ internal static class DeclarationParser
         return null;
     }
 
-    /// <summary>The methods that a class declares, in the order of its attributes.</summary>
+    /// <summary>The methods that a class declares, in the order of its attributes; of several files, in the order of their paths.</summary>
     public static List<DeclaredMethod> Parse(INamedTypeSymbol type, KnownTypes known, DiagnosticList diagnostics)
     {
         var methods = new List<DeclaredMethod>();
-        foreach (var data in type.GetAttributes())
+        foreach (var data in type.GetAttributes().OrderBy(a => a.ApplicationSyntaxReference?.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(a => a.ApplicationSyntaxReference?.Span.Start))
         {
             if (data.AttributeClass is null || !KnownTypes.DerivesFrom(data.AttributeClass, known.Adapt) || data.AttributeConstructor is null)
                 continue;
@@ -43,7 +43,11 @@ internal static class DeclarationParser
     public static string MetadataName(INamedTypeSymbol type) =>
         type.ContainingType is { } outer ? $"{MetadataName(outer)}+{type.MetadataName}"
         : type.ContainingNamespace.IsGlobalNamespace ? type.MetadataName
-        : $"{type.ContainingNamespace.ToDisplayString()}.{type.MetadataName}";
+        : $"{NamespaceOf(type.ContainingNamespace)}.{type.MetadataName}";
+
+    // Display strings escape keywords, which metadata does not.
+    private static string NamespaceOf(INamespaceSymbol symbol) =>
+        symbol.ContainingNamespace.IsGlobalNamespace ? symbol.Name : $"{NamespaceOf(symbol.ContainingNamespace)}.{symbol.Name}";
 
     private static void CheckRanges(DeclaredMethod method, DiagnosticList diagnostics)
     {
@@ -57,8 +61,10 @@ internal static class DeclarationParser
                 continue;
             var number = value.ToDouble(CultureInfo.InvariantCulture);
             var (min, max) = ((double)range.ConstructorArguments[0].Value!, (double)range.ConstructorArguments[1].Value!);
+            // As one writes it in the attribute.
+            var name = method.Data.AttributeConstructor!.Parameters.FirstOrDefault(p => string.Equals(p.Name, place.Name, StringComparison.OrdinalIgnoreCase))?.Name ?? place.Name;
             if (!(number >= min && number <= max))
-                diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(place.Name).span, place.Name, Text(number), method.Name, Text(min), Text(max));
+                diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(name).span, name, Text(number), method.Name, Text(min), Text(max));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
@@ -6,7 +7,7 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>Writes a declaration's constants as an expression that makes the same value at run time.</summary>
 internal static class DeclaredValues
 {
-    /// <summary><c>new global::PeftGen.LoRA(rank: 8, targets: "q,v") { Dropout = 0.1 }</c></summary>
+    /// <summary><c>new global::Mine.Method(size: 8, targets: "q,v") { Rate = 0.1 }</c></summary>
     public static string Creation(DeclaredMethod method)
     {
         var constructor = method.Data.AttributeConstructor!;
@@ -26,8 +27,18 @@ internal static class DeclaredValues
         TypedConstantKind.Array => $"new {value.Type!.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)} {{ {string.Join(", ", value.Values.Select(Write))} }}",
         TypedConstantKind.Type => $"typeof({((ITypeSymbol)value.Value!).ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)})",
         TypedConstantKind.Enum => WriteEnum(value),
+        _ when value.Value is double or float => WriteReal(value.Value),
         _ => SymbolDisplay.FormatPrimitive(value.Value!, quoteStrings: true, useHexadecimalNumbers: false)!,
     };
+
+    private static string WriteReal(object value)
+    {
+        var number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
+        var type = value is float ? "float" : "double";
+        return double.IsNaN(number) ? $"{type}.NaN"
+            : double.IsInfinity(number) ? $"{type}.{(number > 0 ? "PositiveInfinity" : "NegativeInfinity")}"
+            : SymbolDisplay.FormatPrimitive(value, quoteStrings: true, useHexadecimalNumbers: false) + (value is float ? "f" : "");
+    }
 
     private static string WriteEnum(TypedConstant value)
     {

@@ -35,6 +35,7 @@ internal static class ModelParser
             foreach (var method in methods)
                 finder.Match(method);
             roots[root] = methods;
+            Group.Of(methods, diagnostics);
             Merge(holders, walker.Holders);
             abstractly.UnionWith(walker.Abstractly);
         }
@@ -119,12 +120,11 @@ internal static class NameCheck
         yield return "Adapted";
         yield return "With";
         yield return "Unfreeze";
-        foreach (var group in declared.GroupBy(m => m.Group ?? ""))
+        foreach (var group in Group.Of(declared))
         {
-            var names = GroupNames.Of(group.Key, group);
-            yield return names.Type;
-            yield return names.Create;
-            yield return names.Load;
+            yield return group.Type;
+            yield return group.Create;
+            yield return group.Load;
         }
     }
 }

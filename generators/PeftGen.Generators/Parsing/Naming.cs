@@ -30,20 +30,6 @@ internal static class FreeNames
         names.FirstOrDefault(n => !taken.Contains(n)) ?? Enumerable.Range(2, int.MaxValue - 2).Select(i => names[0] + i).First(n => !taken.Contains(n));
 }
 
-/// <summary>Names of what is emitted for a group.</summary>
-internal readonly record struct GroupNames(string Type, string Infix)
-{
-    public string Create => $"Create{Infix}Adapter";
-
-    public string Load => $"Load{Infix}Adapter";
-
-    public static GroupNames Of(string group, IEnumerable<DeclaredMethod> methods)
-    {
-        var infix = group.Length == 0 ? "" : char.ToUpperInvariant(group[0]) + group.Substring(1);
-        return new GroupNames((infix.Length > 0 ? infix : string.Concat(methods.Select(m => m.Name).Distinct())) + "Adapter", infix);
-    }
-}
-
 /// <summary>Names of generated files: readable, unique, bounded.</summary>
 internal static class HintNames
 {

@@ -17,7 +17,7 @@ internal static class RootModelBuilder
     public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
         Record: FreeNames.Field(type, "adaptation"),
         ModuleBase: ModuleBase(type, graph, reach).ToDisplayString(FullNullable),
-        Groups: declared.GroupBy(m => m.Group ?? "").Select(group => BuildGroup(type, group)).ToEquatable(),
+        Groups: Group.Of(declared).Select(group => BuildGroup(type, group)).ToEquatable(),
         Entries: Entries(type, graph, scanner, reach).ToEquatable());
 
     // Without a forward to override, the module with its adapter can only be any module.
@@ -27,13 +27,12 @@ internal static class RootModelBuilder
     private static SymbolDisplayFormat FullNullable { get; } =
         SymbolDisplayFormat.FullyQualifiedFormat.AddMiscellaneousOptions(SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
 
-    private static GroupModel BuildGroup(ModelClass type, IGrouping<string, DeclaredMethod> group)
+    private static GroupModel BuildGroup(ModelClass type, Group group)
     {
-        var methods = group.ToList();
-        var names = GroupNames.Of(group.Key, methods);
+        var access = group.Methods.All(m => Visibility.OfMember(type.Symbol, m.Type) == "public") ? "public" : "internal";
         var parameters = new Dictionary<string, int>();
-        var access = methods.All(m => Visibility.OfMember(type.Symbol, m.Type) == "public") ? "public" : "internal";
-        return new GroupModel(names.Type, access, names.Infix, methods.Select(m => BuildMethod(m, methods.Count, parameters)).ToEquatable(), methods.All(m => m.Merges));
+        var methods = group.Methods.Select(m => BuildMethod(m, group.Methods.Count, parameters)).ToEquatable();
+        return new GroupModel(group.Type, access, group.Infix, methods, group.Methods.All(m => m.Merges));
     }
 
     private static DeclaredMethodModel BuildMethod(DeclaredMethod method, int count, Dictionary<string, int> parameters)
@@ -59,7 +58,7 @@ internal static class RootModelBuilder
             var method = scan.Symbol;
             if (!reach.Methods.Contains(method) || method.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Internal) || method.IsStatic || method.IsGenericMethod)
                 continue;
-            var parameters = string.Join(", ", scan.Syntax.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
+            var parameters = string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
             if (!seen.Add($"{method.Name}({string.Join(",", method.Parameters.Select(p => p.Type.ToDisplayString()))})"))
                 continue;
             yield return new EntryModel(

@@ -132,7 +132,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
 
     private void ReportCannotCarry(DeclaredClaim claim, ResolvedItem item, Place place)
     {
-        var what = place.Kind == PlaceKind.Parameter ? "parameter" : place.Type?.Name ?? "module";
+        var what = place.Kind == PlaceKind.Parameter ? "Parameter" : place.Type?.Name ?? "Module";
         var (owner, name) = place.Child is null ? (root.Symbol.Name, place.Path) : (place.Owner.Symbol.Name, place.Child.Name);
         var needs = claim.Hosts.Count == 0 ? "a layer" : "a layer of type " + string.Join(" or ", claim.Hosts.Select(h => h.Name));
         Report("PG003", claim.Method, claim.SpanOf(item.Item), item.Item.Text, owner, name, what, claim.Method.Name, needs);

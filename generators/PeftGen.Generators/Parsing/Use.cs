@@ -41,4 +41,9 @@ internal sealed record AttentionUse(InvocationExpressionSyntax Call) : Use(Call)
 internal sealed record MethodGroupUse(ExpressionSyntax Group, Receiver Receiver) : Use(Group);
 
 /// <summary>A method of a class with what stands in its body.</summary>
-internal sealed record MethodScan(ModelClass Type, IMethodSymbol Symbol, MethodDeclarationSyntax Syntax, IReadOnlyList<Use> Uses);
+/// <param name="Type">The class.</param>
+/// <param name="Symbol">The method; of a partial one the definition.</param>
+/// <param name="Syntax">The part with the body.</param>
+/// <param name="Definition">The part with the signature that callers see.</param>
+/// <param name="Uses">What may have to be rewritten.</param>
+internal sealed record MethodScan(ModelClass Type, IMethodSymbol Symbol, MethodDeclarationSyntax Syntax, MethodDeclarationSyntax Definition, IReadOnlyList<Use> Uses);

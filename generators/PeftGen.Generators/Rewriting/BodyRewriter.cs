@@ -138,7 +138,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         if (!receiver.HasThis)
             return Refuse(call, receiver.Type.Name, "it stands in static code, which has no 'this'; make it an instance method");
         if (receiver.IsConditional && !allowConditional)
-            return Refuse(call, receiver.Type.Name, "'?.' on a layer; test for null first, then call it with a dot");
+            return Refuse(call.Ancestors().OfType<ConditionalAccessExpressionSyntax>().First(), receiver.Type.Name, "'?.' on a layer; test for null first, then call it with a dot");
         return true;
     }
 

@@ -1,6 +1,10 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 using PeftGen.Models;
+using PeftGen.QuickStart.Display;
 using PeftGen.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftGen.QuickStart.Words;
@@ -8,6 +12,12 @@ namespace PeftGen.QuickStart.Words;
 /// <summary>Makes the small base from nothing.</summary>
 internal static class Pretraining
 {
+    /// <summary>Steps that learn all known tasks.</summary>
+    public const int DefaultSteps = 3500;
+
+    private const int Layers = 4;
+    private const int BatchSize = 128;
+
     /// <summary>The base's configuration, as <c>config.json</c> has it.</summary>
     public static JsonObject Config() => JsonNode.Parse($$"""
         {
@@ -16,7 +26,7 @@ internal static class Pretraining
           "vocab_size": {{WordVocabulary.Size}},
           "hidden_size": 96,
           "intermediate_size": 192,
-          "num_hidden_layers": 4,
+          "num_hidden_layers": {{Layers}},
           "num_attention_heads": 4,
           "num_key_value_heads": 4,
           "head_dim": 24,
@@ -32,24 +42,46 @@ internal static class Pretraining
         }
         """)!.AsObject();
 
-    /// <summary>Trains all parameters on the known tasks.</summary>
+    /// <summary>Trains all parameters on the known tasks, examines them and writes a Hugging Face folder.</summary>
+    /// <param name="folder">Where to write.</param>
     /// <param name="steps">How many batches.</param>
     /// <param name="seed">Of the start and of the words.</param>
-    /// <param name="progress">Told after every step.</param>
-    public static LlamaForCausalLM Run(int steps, int seed, Action<LlamaForCausalLM, TrainingProgress>? progress = null)
+    /// <param name="screen">Where to show it.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public static void Run(string folder, int steps, int seed, Screen screen, CancellationToken cancellation)
     {
+        set_num_threads(1);
         _ = manual_seed(seed);
-        var model = new LlamaForCausalLM(LlamaConfig.FromJson(Config()));
-        foreach (var (name, parameter) in model.named_parameters())
-            if (parameter.dim() == 2) nn.init.normal_(parameter, 0, name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal) ? 0.02 / Math.Sqrt(8) : 0.02);
+        using var model = new LlamaForCausalLM(LlamaConfig.FromJson(Config()));
+        Start(model);
         model.train();
         var words = new WordSource(seed);
-        Trainer.Run(model.parameters(), new TrainerOptions { Steps = steps, LearningRate = 3e-3, WeightDecay = 0.01, Schedule = Schedules.Cosine(0.03) }, _ =>
-        {
-            var batch = WordBatch.Of([.. Enumerable.Range(0, 128).Select(_ => words.AnyOf(WordTask.Known).Line(words.ForTraining()))]);
-            return CausalLoss.Of(model.forward(batch.Ids, batch.Mask), batch.Labels);
-        }, p => progress?.Invoke(model, p));
+        var options = new TrainerOptions { Steps = steps, LearningRate = 3e-3, WeightDecay = 0.01, Schedule = Schedules.Cosine(0.03) };
+        screen.Train(steps, progress => Trainer.Run(
+            model.parameters(),
+            options,
+            _ =>
+            {
+                var batch = WordBatch.Of([.. Enumerable.Range(0, BatchSize).Select(_ => words.AnyOf(WordTask.Known).Line(words.ForTraining()))]);
+                return CausalLoss.Of(model.forward(batch.Ids, batch.Mask), batch.Labels);
+            },
+            progress,
+            cancellation));
         model.eval();
-        return model;
+        HuggingFaceFolder.Save(folder, model, Config());
+        var answers = new WordExam(WordTask.Known, 100 * WordTask.Known.Count).Ask(model.forward);
+        foreach (var task in WordTask.Known)
+            screen.Fact(task.Name, string.Create(CultureInfo.InvariantCulture, $"{100 * WordExam.Score([.. answers.Where(answer => answer.Question[0] == task.Symbol)]):0.0} % right"));
+        screen.Fact("written", folder);
+    }
+
+    /// <summary>Normal with a standard deviation of 0.02, smaller where a sum over all layers would grow with their number.</summary>
+    private static void Start(LlamaForCausalLM model)
+    {
+        foreach (var (name, parameter) in model.named_parameters().Where(p => p.parameter.dim() == 2))
+        {
+            var addsToResidual = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+            _ = nn.init.normal_(parameter, 0, addsToResidual ? 0.02 / Math.Sqrt(2 * Layers) : 0.02);
+        }
     }
 }

@@ -13,6 +13,8 @@ internal sealed record WordTask(char Symbol, string Name, Func<string, string> S
         new('^', "capitals", word => word.ToUpperInvariant()),
         new('<', "sort", word => string.Concat(word.Order())),
         new('+', "next letter", word => string.Concat(word.Select(c => c == 'z' ? 'a' : (char)(c + 1)))),
+        new('@', "first letter last", word => word[1..] + word[0]),
+        new('%', "swap neighbours", word => string.Concat(word.Chunk(2).SelectMany(pair => pair.Reverse()))),
     ];
 
     /// <summary>What the base has never seen, nor its symbol.</summary>

@@ -12,7 +12,7 @@ internal static class WordVocabulary
     /// <summary>Ends an answer.</summary>
     public const char End = '.';
 
-    /// <summary>All tokens, in the order of their ids: the three above, the instructions, the letters.</summary>
+    /// <summary>All tokens, in the order of their ids: the three above, instructions (some not in use), letters.</summary>
     private const string Characters = "_>.=^<+~@#%&abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
     /// <summary>How many tokens there are.</summary>

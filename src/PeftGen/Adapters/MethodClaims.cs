@@ -107,7 +107,9 @@ internal sealed class MethodClaims
 
     private IReadOnlyList<string> FileTargets(HostClaim claim)
     {
-        var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToList();
+        var matched = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToHashSet();
+        // A module stands for the parameters below it.
+        var wanted = matched.Where(path => !matched.Contains(path[..Math.Max(0, path.LastIndexOf('.'))])).ToList();
         var written = claim.Items.Where(i => i.Role is null && i.Item.Pattern is not null).Select(i => i.Item.Text).ToList();
         var asWritten = claim.Claim.Within is null || claim.CountNamed() == wanted.Count;
         if (asWritten && written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))

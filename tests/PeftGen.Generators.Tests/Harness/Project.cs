@@ -36,6 +36,16 @@ internal static class Project
             // As the SDK does: TorchSharp was built on an older System.Runtime.
             specificDiagnosticOptions: [new("CS1701", ReportDiagnostic.Suppress), new("CS1702", ReportDiagnostic.Suppress)]));
 
+    /// <summary>Another assembly, compiled without the generator, for a project to refer to.</summary>
+    public static MetadataReference Library(string text)
+    {
+        var usings = _common[0].GetText().ToString().Replace("global using Methods;", "", StringComparison.Ordinal);
+        using var image = new MemoryStream();
+        var emitted = WithoutMethods([("Library.cs", text), ("GlobalUsings.cs", usings)]).WithAssemblyName("Library").Emit(image);
+        Assert.True(emitted.Success, string.Join("\n", emitted.Diagnostics));
+        return MetadataReference.CreateFromImage(image.ToArray());
+    }
+
     public static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, ParseOptions, path, System.Text.Encoding.UTF8);
 
     private static SyntaxTree Embedded(string name)

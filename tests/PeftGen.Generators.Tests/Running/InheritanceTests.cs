@@ -143,7 +143,7 @@ public class InheritanceTests
             }
         }
 
-        [Scale(targets: "inner,fc")]
+        [Scale(targets: "linear.inner,fc")]
         public partial class Model : Module<Tensor, Tensor>
         {
             private readonly Residual<Linear> linear = new(Linear(4, 4));

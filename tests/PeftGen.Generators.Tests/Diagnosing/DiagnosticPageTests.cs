@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.Generators.Tests;
+
+/// <summary>Each diagnostic has a page whose wrong example gives it and whose right example does not.</summary>
+public class DiagnosticPageTests
+{
+    private static readonly string _root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", ".."));
+
+    private static readonly Dictionary<string, DiagnosticDescriptor> _descriptors = typeof(PeftGenerator).Assembly.GetType("PeftGen.Generators.Diagnostics.Descriptors")!
+        .GetFields().Select(f => f.GetValue(null)).OfType<DiagnosticDescriptor>().ToDictionary(d => d.Id);
+
+    public static TheoryData<string> Ids => [.. _descriptors.Keys];
+
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public void PageHasAWrongAndARightExample(string id)
+    {
+        var descriptor = _descriptors[id];
+        Assert.EndsWith($"docs/diagnostics/{id}.md", descriptor.HelpLinkUri, StringComparison.Ordinal);
+        var page = File.ReadAllText(Path.Combine(_root, "docs", "diagnostics", $"{id}.md"));
+        Assert.StartsWith($"# {id}: {descriptor.Title.ToString()}", page, StringComparison.OrdinalIgnoreCase);
+
+        var wrong = Generated.From(Project(page, "Wrong"));
+        Assert.NotEmpty(wrong.Reported);
+        Assert.All(wrong.Reported, d => Assert.Equal(id, d.Id));
+        // Only our diagnostic: the example itself and what is emitted are sound C#.
+        Assert.Empty(wrong.CompilerDiagnostics());
+        Assert.Empty(Generated.From(Project(page, "Right")).AssertCompiles().Reported);
+    }
+
+    [Fact]
+    public void EveryDiagnosticIsListedForReleases()
+    {
+        var folder = Path.Combine(_root, "generators", "PeftGen.Generators");
+        var listed = Directory.EnumerateFiles(folder, "AnalyzerReleases.*.md").SelectMany(File.ReadAllLines).Where(l => l.StartsWith("PG", StringComparison.Ordinal)).ToList();
+        Assert.Equal(_descriptors.Count, listed.Count);
+        foreach (var (id, descriptor) in _descriptors)
+        {
+            var row = Assert.Single(listed, l => l.StartsWith(id, StringComparison.Ordinal)).Split('|').Select(c => c.Trim()).ToArray();
+            Assert.Equal([id, descriptor.Category, descriptor.DefaultSeverity.ToString(), descriptor.Title.ToString()], row);
+        }
+    }
+
+    private static Microsoft.CodeAnalysis.CSharp.CSharpCompilation Project(string page, string heading)
+    {
+        var project = Tests.Project.Of(Example(page, heading) ?? throw new InvalidOperationException($"no example under {heading}"));
+        return Example(page, "Another assembly") is { } other ? project.AddReferences(Tests.Project.Library(other)) : project;
+    }
+
+    private static string? Example(string page, string heading) =>
+        Regex.Match(page, $@"^## {heading}\s*```csharp\s(.*?)```", RegexOptions.Multiline | RegexOptions.Singleline) is { Success: true } match ? match.Groups[1].Value : null;
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+}

@@ -1,0 +1,223 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace PeftGen.Generators.Tests;
+
+/// <summary>Targets that are wrong: PG001, PG002, PG003, PG007, PG010, PG011, PG012.</summary>
+public class TargetDiagnosticTests
+{
+    [Theory]
+    [InlineData("\"[|q_porj|]\"", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
+    [InlineData("\"q_proj, [|v_prj|] ,act\"", "'v_prj' matches nothing below Model; did you mean 'v_proj'?")]
+    [InlineData("\"q_proj,[|attn.v_proj|]\"", "'attn.v_proj' matches nothing below Model; did you mean 'v_proj'?")]
+    [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj")]
+    [InlineData("[|@\"q_porj\"|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
+    [InlineData("[|Names.Wrong|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
+    [InlineData("\"[|regex:.*\\\\.missing|]\"", "'regex:.*\\.missing' matches nothing below Model; there are act, q_proj, v_proj")]
+    public void NoSuchTarget(string targets, string message)
+    {
+        // An escape in a literal makes it longer than its value: then the whole literal is marked.
+        if (targets.Contains("\\\\", StringComparison.Ordinal))
+            targets = targets.Replace("\"[|", "[|\"", StringComparison.Ordinal).Replace("|]\"", "\"|]", StringComparison.Ordinal);
+        Marked.Reports("PG001", message, $$"""
+            public static class Names { public const string Wrong = "q_porj"; }
+
+            [Scale(1, {{targets.Replace(",act", "", StringComparison.Ordinal)}})]
+            {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+            """);
+    }
+
+    [Fact]
+    public void SuggestionNamesTheCheckpointsPathOfARenamedField() => Marked.Reports("PG001", "'query' matches nothing below Model; in checkpoints the field query is 'self.q_proj'", """
+        [Scale(targets: "[|query|]")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            [Name("self.q_proj")] private readonly Linear query = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => query.forward(x);
+        }
+        """);
+
+    [Theory]
+    [InlineData("Residuals", "'**' matches nothing below Model that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)")]
+    [InlineData("Attentions", "'**' matches nothing below Model with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)")]
+    [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj")]
+    public void NoSuchSiteInABody(string property, string message) => Marked.Reports("PG001", message, $$"""
+        [Touch({{property}} = "[|{{(property == "Parameters" ? "nothing" : "**")}}|]")]
+        {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+        """);
+
+    [Fact]
+    public void NeverCalled() => Marked.Reports(
+        "PG002", "'v_proj' is Model.v_proj, which no method of Model calls, so an adapter there would do nothing; call it, or leave it out of the targets", $$"""
+        [Scale(targets: "q_proj,[|v_proj|]")]
+        {{Model("act.forward(q_proj.forward(x))")}}
+        """);
+
+    [Fact]
+    public void NeverCalledAtAll() => Marked.Reports(
+        "PG002", "'q_proj' is Model.q_proj, which no method of Model calls, so an adapter there would do nothing; call it, or leave it out of the targets", $$"""
+        [Scale(targets: "[|q_proj|]")]
+        {{Model("x + 1")}}
+        """);
+
+    [Fact]
+    public void CannotCarry() => Marked.Reports("PG003", "'act' is Model.act of type ReLU, which cannot carry Scale; it needs a layer of type Linear", $$"""
+        [Scale(targets: "q_proj,[|act|]")]
+        {{Model("act.forward(q_proj.forward(x))")}}
+        """);
+
+    [Fact]
+    public void AModuleCannotCarryWhatIsForLayers() => Marked.Reports("PG003", "'inner' is Model.inner of type Inner, which cannot carry Scale; it needs a layer of type Linear", """
+        public partial class Inner : Module<Tensor, Tensor>
+        {
+            private readonly Linear q = Linear(4, 4);
+
+            public Inner() : base("inner") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => q.forward(x);
+        }
+
+        [Scale(targets: "q,[|inner|]")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Inner inner = new();
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => inner.forward(x);
+        }
+        """);
+
+    [Theory]
+    [InlineData("\"q_proj,[|,|]v_proj\"", "a target is empty; write names separated by commas, for example 'q_proj,v_proj'")]
+    [InlineData("\"q_proj,[|v-proj|]\"", "'v-proj' contains '-'; write names, dots, * and **, or begin with 'regex:'")]
+    [InlineData("\"[|a..b|]\"", "'a..b' has an empty segment between dots")]
+    [InlineData("\"[|q*|],v_proj\"", "'q*' mixes * with letters in 'q*'; * stands for a whole segment")]
+    [InlineData("\"[|regex:(|]\"", "'(' is no regular expression: Invalid pattern '\\A(?:()\\z' at offset 9. Not enough )'s.")]
+    public void MalformedTargets(string targets, string message) => Marked.Reports("PG007", message, $$"""
+        [Scale(targets: {{targets}})]
+        {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+        """);
+
+    [Theory]
+    [InlineData("Run([|q_proj.forward|], x)", "this use of Linear cannot be followed into an adapter: a module's method is used as a value; write a lambda that calls it, x => module.forward(x)")]
+    [InlineData("[|maybe?.forward(x)|] ?? x", "this use of Linear cannot be followed into an adapter: '?.' on a layer; test for null first, then call it with a dot")]
+    [InlineData("Static(q_proj, x)", "this use of Linear cannot be followed into an adapter: it stands in static code, which has no 'this'; make it an instance method")]
+    [InlineData("blocks[0].forward(x) + [|Next().forward(x)|]", "this use of Block cannot be followed into an adapter: the expression before the dot would have to be evaluated twice; put it into a variable first")]
+    public void CallThatCannotBeFollowed(string expression, string message) => Marked.Reports("PG010", message, $$"""
+        public partial class Block : Module<Tensor, Tensor>
+        {
+            private readonly Linear q_proj = Linear(4, 4);
+
+            public Block() : base("block") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => q_proj.forward(x);
+        }
+
+        [Scale(targets: "q_proj,maybe")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly ModuleList<Block> blocks = ModuleList(new Block());
+            private readonly Linear q_proj = Linear(4, 4);
+            private readonly Linear? maybe = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => q_proj.forward(maybe!.forward(x)) + blocks[0].forward({{expression}});
+
+            private Block Next() => blocks[0];
+
+            private static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => f(x);
+
+            private static Tensor Static(Linear layer, Tensor x) => {{(expression.StartsWith("Static", StringComparison.Ordinal) ? "[|layer.forward(x)|]" : "layer.weight * x")}};
+        }
+        """);
+
+    [Fact]
+    public void ABodyThatCannotBeFollowedThrowsWhereItIsOnlyAWarning()
+    {
+        var project = Project.Of($$"""
+            [Scale(targets: "q_proj")]
+            {{Model("Run(q_proj.forward, q_proj.forward(x))")}}
+            """);
+        var text = Generated.From(project).Files["Model.g.cs"];
+        Assert.Contains("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", text, StringComparison.Ordinal);
+    }
+
+    private const string Roles = """
+        [Scale(targets: "[|q|],[|ffn_in|]")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear q_proj = Linear(4, 4), gate_proj = Linear(4, 4), up_proj = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => up_proj.forward(gate_proj.forward(q_proj.forward(x)));
+        }
+        """;
+
+    [Fact]
+    public void RolesAreListed() => Marked.Reports([("PG011", "'q' stands for Model.q_proj"), ("PG011", "'ffn_in' stands for Model.gate_proj, Model.up_proj")], Roles);
+
+    [Fact]
+    public void RolesAreInformationThatCanBeSilencedOrRaised()
+    {
+        var source = Roles.Replace("[|", "", StringComparison.Ordinal).Replace("|]", "", StringComparison.Ordinal);
+        Assert.All(Generated.From(source).Reported, d => Assert.Equal(DiagnosticSeverity.Info, d.Severity));
+        Assert.Empty(Generated.From($"#pragma warning disable PG011\n{source}").Reported.Where(d => !d.IsSuppressed));
+        var project = Project.Of(source);
+        var raised = project.WithOptions(project.Options.WithSpecificDiagnosticOptions([.. project.Options.SpecificDiagnosticOptions, new("PG011", ReportDiagnostic.Error)]));
+        Assert.All(Generated.From(raised).Reported, d => Assert.Equal(DiagnosticSeverity.Error, d.Severity));
+    }
+
+    [Fact]
+    public void OtherAssembly()
+    {
+        var library = Project.Library("""
+            namespace Library;
+
+            public class Block : Module<Tensor, Tensor>
+            {
+                public Linear inside = Linear(4, 4);
+
+                public Block() : base("block") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => inside.forward(x);
+            }
+            """);
+        var project = Project.Of("""
+            [Scale(targets: "inside")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Library.Block block = new();
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => block.forward(x);
+            }
+            """).AddReferences(library);
+        var reported = Assert.Single(Generated.From(project).Reported);
+        Assert.Equal("PG012", reported.Id);
+        Assert.Equal("inside", project.SyntaxTrees[0].GetText().ToString(reported.Location.SourceSpan));
+        Assert.Equal(
+            "'inside' lies below Model.block, whose class Block is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets",
+            reported.GetMessage());
+    }
+
+    private static string Model(string forward) => $$"""
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear q_proj = Linear(4, 4), v_proj = Linear(4, 4);
+            private readonly ReLU act = ReLU();
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => {{forward}};
+
+            private static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => f(x);
+        }
+        """;
+}

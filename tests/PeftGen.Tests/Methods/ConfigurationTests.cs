@@ -1,0 +1,195 @@
+using System.Text.Json.Nodes;
+using PeftGen.Tests.Checkpoints;
+using PeftGen.Tests.Methods.Hosts;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen.Tests.Methods;
+
+/// <summary>Values in the words of HF PEFT and AdapterHub.</summary>
+public sealed class ConfigurationTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    public static TheoryData<string, AdaptAttribute> PeftFiles => new()
+    {
+        { "lora/llama-patterns", new LoRA() },
+        { "lora/llama-exclude", new LoRA() },
+        { "ia3/llama", new IA3() },
+        { "ln_tuning/llama", new LNTuning() },
+        { "trainable_tokens/llama", new TrainableTokens([]) },
+    };
+
+    [Theory]
+    [MemberData(nameof(PeftFiles))]
+    public void What_a_file_of_PEFT_says_is_written_again_without_it(string name, AdaptAttribute method)
+    {
+        var file = JsonFileOf(name);
+        // A new adapter with the file's values: nothing is copied from the file.
+        var written = Saved(method.ReadConfig(file));
+        foreach (var (field, value) in file)
+            if (field is not ("peft_version" or "base_model_name_or_path" or "task_type"))
+                Assert.Equal($"{field}: {Text(value)}", $"{field}: {(written.ContainsKey(field) ? Text(written[field]) : "not there")}");
+    }
+
+    [Fact]
+    public void Every_value_of_LoRA_comes_back()
+    {
+        var values = new LoRA(rank: 3, alpha: 4.5, targets: "q_proj,v_proj")
+        {
+            Dropout = 0.1, RsLora = true, Bias = LoRABias.All, BiasInB = true, ModulesToSave = "lm_head", TrainableTokens = [3, 1], Exclude = "mlp.q_proj",
+            Layers = [0, 2], RankPattern = "q_proj=2, v{1,2}_proj=5", AlphaPattern = "v_proj=1.5", Init = LoRAInit.Gaussian,
+        };
+        var again = Assert.IsType<LoRA>(values.ReadConfig(Written(values)));
+        Assert.Equal(values.ToString(), again.ToString());
+        Assert.Equal(
+            "[LoRA(rank: 3, alpha: 4.5, targets: \"q_proj,v_proj\", Exclude = \"mlp.q_proj\", Layers = new int[] { 0, 2 }, Dropout = 0.1, RsLora = true, Bias = LoRABias.All, " +
+            "BiasInB = true, ModulesToSave = \"lm_head\", TrainableTokens = new int[] { 3, 1 }, RankPattern = \"q_proj=2, v{1,2}_proj=5\", AlphaPattern = \"v_proj=1.5\", Init = LoRAInit.Gaussian)]",
+            values.ToString());
+        var gated = new LoRA(rank: 3, targets: "q_proj") { Gated = true, Pooling = GatePooling.Masked };
+        Assert.Equal(gated.ToString(), gated.ReadConfig(Written(gated)).ToString());
+    }
+
+    [Theory]
+    [InlineData("use_dora", "true")]
+    [InlineData("use_qalora", "true")]
+    [InlineData("layer_replication", "[[0,4],[2,5]]")]
+    [InlineData("alora_invocation_tokens", "[5]")]
+    [InlineData("fan_in_fan_out", "true")]
+    [InlineData("layers_pattern", "\"layers\"")]
+    [InlineData("target_parameters", "[\"experts.weight\"]")]
+    [InlineData("loftq_config", "{\"loftq_bits\":4}")]
+    [InlineData("init_lora_weights", "\"pissa\"")]
+    [InlineData("trainable_token_indices", "{\"embed\":[1]}")]
+    [InlineData("bias", "\"some\"")]
+    [InlineData("r", "\"8\"")]
+    public void What_LoRA_does_not_do_is_refused_by_its_name(string field, string value)
+    {
+        var file = JsonFileOf("lora/llama-patterns");
+        file[field] = JsonNode.Parse(value);
+        var error = Assert.Throws<AdapterException>(() => new LoRA().ReadConfig(file));
+        Assert.StartsWith($"'{field}' is {value}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("init_lora_weights", "false")]
+    [InlineData("init_lora_weights", "\"orthogonal\"")]
+    [InlineData("layers_to_transform", "[]")]
+    [InlineData("layers_to_transform", "1")]
+    [InlineData("loftq_config", "null")]
+    public void What_does_not_change_a_loaded_adapter_is_accepted(string field, string value)
+    {
+        var file = JsonFileOf("lora/llama-patterns");
+        file[field] = JsonNode.Parse(value);
+        var read = (LoRA)new LoRA().ReadConfig(file);
+        Assert.Equal(value == "1" ? [1] : null, read.Layers);
+    }
+
+    [Fact]
+    public void Roles_are_written_as_names_that_PEFT_matches()
+    {
+        var written = Saved(new LoRA(rank: 2, targets: "q,v,ffn_out") { Exclude = "v" });
+        Assert.Equal("[\"down_proj\",\"q_proj\"]", Text(written["target_modules"]));
+        Assert.Equal("[\"v_proj\"]", Text(written["exclude_modules"]));
+        Assert.Equal("[\"o_proj\"]", Text(Saved(new LoRA(targets: "q") { ModulesToSave = "o" })["modules_to_save"]));
+        Assert.Equal("[\"input_layernorm\",\"norm\",\"post_attention_layernorm\"]", Text(Saved(new LNTuning())["target_modules"]));
+    }
+
+    [Fact]
+    public void A_regular_expression_stays_one()
+    {
+        var file = JsonFileOf("lora/llama-patterns");
+        file["target_modules"] = @".*(q|k)_proj{1,1}";
+        file["exclude_modules"] = "k_.*";
+        var read = (LoRA)new LoRA().ReadConfig(file);
+        Assert.Equal(("regex:.*(q|k)_proj{1,1}", "regex:k_.*"), (read.Targets, read.Exclude));
+        var written = Saved(read);
+        Assert.Equal((".*(q|k)_proj{1,1}", "k_.*"), ((string?)written["target_modules"], (string?)written["exclude_modules"]));
+    }
+
+    [Theory]
+    [InlineData("k,v,ffn_out", "ffn_out", "[\"down_proj\",\"k_proj\",\"v_proj\"]", "[\"down_proj\"]")]
+    [InlineData("k_proj,v_proj", "down_proj", "[\"k_proj\",\"v_proj\"]", "[]")]
+    [InlineData("k,down_proj", "ffn_out", "[\"down_proj\",\"k_proj\"]", "[\"down_proj\"]")]
+    public void IA3_writes_as_feedforward_what_is_among_its_targets(string targets, string feedforward, string writtenTargets, string writtenFeedforward)
+    {
+        var written = Saved(new IA3(targets, feedforward));
+        Assert.Equal(writtenTargets, Text(written["target_modules"]));
+        Assert.Equal(writtenFeedforward, Text(written["feedforward_modules"]));
+    }
+
+    [Fact]
+    public void A_union_of_AdapterHub_is_read_by_each_method()
+    {
+        var parts = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]!.AsArray().Select(part => part!.AsObject()).ToList();
+        Assert.Equal("[PrefixTuning(length: 3, Gated = true)]", Read(new PrefixTuning(), parts[0]).ToString());
+        Assert.Equal("[Bottleneck(reduction: 8, Gated = true)]", Read(new Bottleneck(), parts[1]).ToString());
+        Assert.Equal("[LoRA(rank: 3, alpha: 2, targets: \"q,v\", Gated = true)]", Read(new LoRA(), parts[2]).ToString());
+
+        AdaptAttribute Read(AdaptAttribute method, JsonObject part)
+        {
+            Assert.Equal(part == parts[0], new PrefixTuning().Reads(part));
+            Assert.Equal(part == parts[1], new Bottleneck().Reads(part));
+            Assert.Equal(part == parts[2], new LoRA().Reads(part));
+            return method.ReadConfig(part);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, "flat", "false")]
+    [InlineData(0, "leave_out", "[1]")]
+    [InlineData(0, "shared_gating", "false")]
+    [InlineData(1, "mh_adapter", "true")]
+    [InlineData(1, "original_ln_before", "false")]
+    [InlineData(1, "phm_layer", "true")]
+    [InlineData(1, "scaling", "\"learned\"")]
+    [InlineData(2, "use_dora", "true")]
+    [InlineData(2, "composition_mode", "\"scale\"")]
+    public void Other_forms_of_AdapterHub_are_refused_by_their_name(int part, string field, string value)
+    {
+        var config = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]![part]!.AsObject();
+        config[field] = JsonNode.Parse(value);
+        AdaptAttribute method = part switch { 0 => new PrefixTuning(), 1 => new Bottleneck(), _ => new LoRA() };
+        Assert.Contains($"'{field}'", Assert.Throws<AdapterException>(() => method.ReadConfig(config)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Methods_without_a_form_in_PEFT_come_back_from_their_own()
+    {
+        foreach (var method in (AdaptAttribute[])
+            [
+                new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
+                new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
+            ])
+        {
+            var config = new JsonObject { ["peft_type"] = method.PeftType };
+            method.WriteConfig(config, new Dictionary<Claim, IReadOnlyList<string>>());
+            Assert.True(method.Reads(config));
+            Assert.Equal(method.ToString(), method.ReadConfig(config).ToString());
+        }
+    }
+
+    private static JsonObject JsonFileOf(string name) => JsonNode.Parse(File.ReadAllText(TestData.Path("cases", name, "adapter_config.json")))!.AsObject();
+
+    /// <summary>The configuration that saving an adapter with these values writes, on a host with Llama's names.</summary>
+    private static JsonObject Saved(AdaptAttribute values)
+    {
+        using var folder = new TempFolder();
+        var host = new LayerHost(
+            ("embed_tokens", nn.Embedding(97, 6)), ("input_layernorm", nn.LayerNorm(6)), ("q_proj", nn.Linear(6, 6)), ("k_proj", nn.Linear(6, 6)),
+            ("v_proj", nn.Linear(6, 6)), ("o_proj", nn.Linear(6, 6)), ("post_attention_layernorm", nn.LayerNorm(6)), ("down_proj", nn.Linear(6, 6)), ("norm", nn.LayerNorm(6)));
+        host.Create(values).Save(folder.Path);
+        return JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "adapter_config.json")))!.AsObject();
+    }
+
+    private static JsonObject Written(LoRA values)
+    {
+        var config = new JsonObject { ["peft_type"] = values.PeftType };
+        values.WriteConfig(config, values.NamedClaims.ToDictionary(claim => claim, claim => (IReadOnlyList<string>)claim.Targets.Text.Split(',')));
+        return config;
+    }
+
+    private static string Text(JsonNode? value) => (value?.ToJsonString() ?? "null").Replace("0.0", "0", StringComparison.Ordinal);
+}

@@ -1,0 +1,87 @@
+using System.Reflection;
+
+namespace PeftGen.Tests.Methods;
+
+/// <summary>
+/// What the compiler reads from a method's metadata is what the method claims at run time: otherwise sites would be missing that an adapter
+/// wants, or be compiled in vain.
+/// </summary>
+public sealed class MethodMetadataTests
+{
+    public static TheoryData<AdaptAttribute> Methods => new()
+    {
+        new LoRA(),
+        new LoRA(targets: "q_proj,mlp.up_proj"),
+        new LoRA { Bias = LoRABias.All },
+        new LoRA { Bias = LoRABias.LoraOnly },
+        new LoRA { ModulesToSave = "lm_head" },
+        new LoRA { TrainableTokens = [1, 2] },
+        new LoRA { TrainableTokens = [] },
+        new LoRA { Gated = true, BiasInB = true, RsLora = true, Exclude = "q", Layers = [1], Dropout = 0.1 },
+        new LoRA { Bias = LoRABias.All, ModulesToSave = "classifier,score", TrainableTokens = [4] },
+        new IA3(),
+        new IA3("k_proj", "v_proj") { ModulesToSave = "lm_head", Exclude = "k" },
+        new LNTuning(),
+        new LNTuning("ln_f") { ModulesToSave = "lm_head", Exclude = "norm" },
+        new TrainableTokens([1], "wte"),
+        new PrefixTuning { Gated = true },
+        new Bottleneck(targets: "mlp") { Gated = true },
+    };
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void The_compiler_sees_the_sites_that_are_claimed(AdaptAttribute method)
+    {
+        var claimed = method.Claims.Select(claim => (claim.Kind, claim.Targets.Text)).ToList();
+        // A layer's own site serves its parameters too, so that claim needs no metadata of its own.
+        var layers = claimed.Where(c => c.Kind == SiteKind.Layer).Select(c => c.Text).ToHashSet();
+        Assert.Equal(
+            SeenByTheCompiler(method).Order(), claimed.Where(c => c.Kind != SiteKind.Parameter || !layers.Contains(c.Text)).Order());
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void The_compiler_sees_whether_it_merges(AdaptAttribute method)
+    {
+        var type = method.GetType();
+        var prevented = type.GetProperties().Any(p => p.GetCustomAttribute<PreventsMergeAttribute>() is not null && p.GetValue(method) is true);
+        Assert.Equal(method.CanMerge, type.GetCustomAttribute<MergesAttribute>()?.Merges != false && !prevented);
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Every_constructor_parameter_has_a_property_of_its_name(AdaptAttribute method)
+    {
+        foreach (var parameter in method.GetType().GetConstructors().Single().GetParameters())
+        {
+            var property = method.GetType().GetProperty(parameter.Name!, BindingFlags.IgnoreCase | BindingFlags.Public | BindingFlags.Instance);
+            Assert.True(property is not null && property.PropertyType == parameter.ParameterType, $"{method.GetType().Name} has no property for {parameter.Name}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void Exactly_one_method_reads_what_it_writes(AdaptAttribute method)
+    {
+        var config = new System.Text.Json.Nodes.JsonObject { ["peft_type"] = method.PeftType };
+        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck()];
+        Assert.Equal([method.GetType()], all.Where(m => m.Reads(config)).Select(m => m.GetType()));
+        Assert.True(method.Reads(config), $"{method} does not read {method.PeftType}");
+    }
+
+    private static IEnumerable<(SiteKind, string)> SeenByTheCompiler(AdaptAttribute method)
+    {
+        foreach (var property in method.GetType().GetProperties())
+        {
+            var value = property.GetValue(method);
+            foreach (var adapts in property.GetCustomAttributes<AdaptsAttribute>())
+                if (value is string targets)
+                    yield return (adapts.Kind, targets);
+                else if (property.PropertyType != typeof(string) && value is not (null or false or Array { Length: 0 }))
+                    yield return (adapts.Kind, adapts.Targets!);
+            if (value is Enum chosen)
+                foreach (var adapts in chosen.GetType().GetField(chosen.ToString())!.GetCustomAttributes<AdaptsAttribute>())
+                    yield return (adapts.Kind, adapts.Targets!);
+        }
+    }
+}
