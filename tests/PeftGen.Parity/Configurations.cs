@@ -23,6 +23,21 @@ public static class Configurations
         }
     }
 
+    /// <summary>Whether the library has the method, with these options.</summary>
+    public static bool IsSupported(JsonObject config)
+    {
+        try
+        {
+            AdapterDeclaration.Read(config);
+            return true;
+        }
+        catch (AdapterException)
+        {
+            // Which option is missing is said by whoever asks for the declaration.
+            return false;
+        }
+    }
+
     /// <summary>The configuration of an adapter's folder; of AdapterHub's without the envelope.</summary>
     public static JsonObject Read(string folder)
     {

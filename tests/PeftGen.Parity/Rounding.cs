@@ -48,15 +48,19 @@ internal sealed class Rounding
     /// <param name="optimizer">The recorded optimizer.</param>
     public Tensor? OfTraining(string key, Tensor actual, OptimizerSettings optimizer)
     {
-        if (!_expected.Has($"grad.{key}"))
+        if (!_expected.Has($"grad.{key}") || actual.numel() == 0)
             return null;
         using var scope = NewDisposeScope();
         var gradient = _expected.Peek($"grad.{key}").to(ScalarType.Float64).abs();
+        var ours = actual.cpu().to(ScalarType.Float64).abs();
         var largest = gradient.max().item<double>();
-        var rounding = largest > AllCancelled * _largest ? OfGradient * largest : Epsilon * _largest;
+        var cancelled = largest <= AllCancelled * _largest;
+        var rounding = cancelled ? Epsilon * _largest : OfGradient * largest;
         // A step is between −lr and lr, whatever the gradient is.
         var step = (rounding / (gradient + optimizer.Epsilon)).clamp_max(2);
-        var rounded = gradient.ne(0).logical_or(actual.cpu().ne(0));
+        var summed = gradient + ours;
+        // A zero among other numbers is one that nothing was added to, but where all cancel some come out as zero by chance.
+        var rounded = cancelled ? summed.max().gt(0) : summed.gt(0);
         return (step * rounded.to(ScalarType.Float64) * (optimizer.LearningRate * optimizer.Steps)).MoveToOuterDisposeScope();
     }
 

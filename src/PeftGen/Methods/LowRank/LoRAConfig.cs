@@ -91,7 +91,9 @@ internal static class LoRAConfig
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]);
         config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
         config["modules_to_save"] = values.ModulesToSave is null ? null : ConfigWriter.Names(names[LoRA.Whole]);
-        config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);
+        // HF PEFT takes one index without a list, too; a loaded file keeps its form.
+        if (values.Layers is not [var only] || config["layers_to_transform"] is not JsonValue written || written.GetValue<int>() != only)
+            config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);
         config["rank_pattern"] = new ValuePatterns(values.RankPattern).ToJson();
         config["alpha_pattern"] = new ValuePatterns(values.AlphaPattern).ToJson();
         config["trainable_token_indices"] = ConfigWriter.Ints(values.TrainableTokens);
