@@ -171,7 +171,7 @@ public sealed class ConfigurationTests : IDisposable
         }
     }
 
-    private static JsonObject JsonFileOf(string name) => JsonNode.Parse(File.ReadAllText(TestData.Path("cases", name, "adapter_config.json")))!.AsObject();
+    private static JsonObject JsonFileOf(string name) => JsonNode.Parse(File.ReadAllText(TestData.Path("cases", name, "adapter", "adapter_config.json")))!.AsObject();
 
     /// <summary>The configuration that saving an adapter with these values writes, on a host with Llama's names.</summary>
     private static JsonObject Saved(AdaptAttribute values)
