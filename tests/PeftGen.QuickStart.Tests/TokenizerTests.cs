@@ -20,19 +20,19 @@ public sealed class TokenizerTests
     }
 
     [Theory]
-    [InlineData("It's    not 12+34", "It|'s|   | not| 12|+|34")]
-    [InlineData("a\n\nb  ", "a|\n|\n|b|  ")]
-    [InlineData(" 'll we'd", " '|ll| we|'d")]
-    [InlineData("x\u00a0y", "x|\u00a0|y")]
-    [InlineData("a\U0001D49Cb \U0001F600!", "a\U0001D49Cb| \U0001F600!")]
-    [InlineData("a<|end|>b<|en", "a|<|end|>|b|<||en")]
+    [InlineData("It's    not 12+34", "It·'s·   · not· 12·+·34")]
+    [InlineData("a\n\nb  ", "a·\n·\n·b·  ")]
+    [InlineData(" 'll we'd", " '·ll· we·'d")]
+    [InlineData("x\u00a0y", "x·\u00a0·y")]
+    [InlineData("a\U0001D49Cb \U0001F600!", "a\U0001D49Cb· \U0001F600!")]
+    [InlineData("a<|end|>b<|en", "a·<|end|>·b·<·|en")]
     [InlineData("", "")]
     public void Words_are_cut_as_the_pattern_says(string text, string words) => Assert.Equal(words, Cut(text, singleDigits: false));
 
     [Fact]
-    public void Digits_stand_alone_where_the_tokenizer_says_so() => Assert.Equal("in| |1|9|8|8|,| ok", Cut("in 1988, ok", singleDigits: true));
+    public void Digits_stand_alone_where_the_tokenizer_says_so() => Assert.Equal("in· ·1·9·8·8·,· ok", Cut("in 1988, ok", singleDigits: true));
 
-    private static string Cut(string text, bool singleDigits) => string.Join('|', Words(new ByteLevelPreTokenizer(["<|end|>", "<"], singleDigits), text));
+    private static string Cut(string text, bool singleDigits) => string.Join('·', Words(new ByteLevelPreTokenizer(["<|end|>", "<"], singleDigits), text));
 
     private static string[] Words(ByteLevelPreTokenizer tokenizer, string text) => [.. tokenizer.PreTokenize(text).Select(word => text.Substring(word.Offset, word.Length))];
 

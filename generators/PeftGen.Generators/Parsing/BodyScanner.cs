@@ -15,7 +15,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         if (_scans.TryGetValue(type, out var scans))
             return scans;
         var found = new List<MethodScan>();
-        foreach (var method in type.Symbol.GetMembers().OfType<IMethodSymbol>().Where(m => m.MethodKind == MethodKind.Ordinary))
+        foreach (var method in SourceOrder.MembersOf<IMethodSymbol>(type.Symbol).Where(m => m.MethodKind == MethodKind.Ordinary))
             foreach (var reference in (method.PartialImplementationPart ?? method).DeclaringSyntaxReferences)
                 if (reference.GetSyntax(cancel) is MethodDeclarationSyntax syntax && (syntax.Body is not null || syntax.ExpressionBody is not null || method.IsAbstract))
                     found.Add(new MethodScan(type, method, syntax, DefinitionOf(method, syntax), ScanBody(type, syntax)));

@@ -14,7 +14,7 @@ internal sealed class ClassModelBuilder(
 
     public ClassModel Build(ModelClass type, List<DeclaredMethod>? declared)
     {
-        var declaration = type.Symbol.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<TypeDeclarationSyntax>().First();
+        var declaration = SourceOrder.PartsOf(type.Symbol).First();
         var methods = scanner.Scan(type).Where(m => reach.Methods.Contains(m.Symbol)).OrderBy(m => m.Syntax.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(m => m.Syntax.SpanStart).ToList();
         var names = FreeNames.For(type);
         var siteNames = new SiteNames(type, sites, scanner);

@@ -66,6 +66,7 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         {
             _allModules = [];
             Collect(Compilation.SourceModule.GlobalNamespace);
+            _allModules.Sort((a, b) => string.CompareOrdinal(DeclarationParser.MetadataName(a), DeclarationParser.MetadataName(b)));
         }
 
         return _allModules;
@@ -84,7 +85,7 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
 
     private IEnumerable<ModelChild> ReadChildren(INamedTypeSymbol type)
     {
-        foreach (var field in type.GetMembers().OfType<IFieldSymbol>().Where(f => !f.IsStatic && !f.IsConst))
+        foreach (var field in SourceOrder.MembersOf<IFieldSymbol>(type).Where(f => !f.IsStatic && !f.IsConst))
         {
             var symbol = field.AssociatedSymbol ?? field;
             var (elements, isList) = ElementType(field.Type);

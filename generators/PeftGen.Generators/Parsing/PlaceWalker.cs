@@ -96,7 +96,7 @@ internal sealed class PlaceWalker
                     WalkForeign(owner, child, (INamedTypeSymbol)child.Type, path, 0);
                 return;
             case ChildShape.Sequential:
-                foreach (var name in SequentialNames.In(owner.Symbol, _cancel).Append("*"))
+                foreach (var name in SequentialNames.In(owner.Symbol).Append("*"))
                     AddLayer(owner, child, Join(path, name), null);
                 break;
             case ChildShape.Abstract when _graph.Known.IsTensorToTensor(child.Type):
