@@ -15,30 +15,32 @@ internal static class CommandLine
 
     /// <summary>Runs the program.</summary>
     /// <param name="args">The arguments.</param>
+    /// <param name="screen">Where the run is shown.</param>
+    /// <param name="errors">Where errors are told.</param>
     /// <returns>The exit code: 0 if all is well, 1 after an error, 130 if the user stopped it.</returns>
-    public static async Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(string[] args, Screen screen, TextWriter errors)
     {
-        var parsed = Build().Parse(args);
+        var parsed = Build(screen).Parse(args);
         // The list of all options would push the error out of sight.
         if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = false;
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Error = errors }).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("Stopped.").ConfigureAwait(false);
+            await errors.WriteLineAsync("Stopped.").ConfigureAwait(false);
             return Cancelled;
         }
         // What the user can do something about. Anything else is a mistake of this program and keeps its stack trace.
         catch (Exception error) when (error is QuickStartException or CheckpointException or AdapterException or TrainingDivergedException or IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync($"error: {error.Message}").ConfigureAwait(false);
+            await errors.WriteLineAsync($"error: {error.Message}").ConfigureAwait(false);
             return 1;
         }
     }
 
-    private static RootCommand Build()
+    private static RootCommand Build(Screen screen)
     {
         var method = new Option<string>("--method") { Description = "How to fine-tune.", DefaultValueFactory = _ => "lora" };
         method.AcceptOnlyFromAmong([.. FineTuningMethod.All.Select(m => m.Name)]);
@@ -74,17 +76,16 @@ internal static class CommandLine
                     Rank = result.GetValue(rank),
                 };
                 options.MakeOutputFolder();
-                var screen = Screen.OfConsole();
                 if (result.GetValue(model) is { } real) new TextDemo(options, real, result.GetValue(data)!, result.GetRequiredValue(prompt), screen).Run(cancellation);
                 else new WordDemo(options, screen).Run(cancellation);
                 return 0;
             },
             cancellation));
-        root.Subcommands.Add(BuildPretraining());
+        root.Subcommands.Add(BuildPretraining(screen));
         return root;
     }
 
-    private static Command BuildPretraining()
+    private static Command BuildPretraining(Screen screen)
     {
         var folder = new Option<string>("--out") { Description = "Where the base's folder goes.", Required = true };
         var steps = AtLeastOne(new Option<int?>("--steps") { Description = $"How many batches. [default: {Pretraining.DefaultSteps}]" });
@@ -93,7 +94,7 @@ internal static class CommandLine
         command.SetAction((result, cancellation) => Task.Run(
             () =>
             {
-                Pretraining.Run(result.GetRequiredValue(folder), result.GetValue(steps) ?? Pretraining.DefaultSteps, result.GetRequiredValue(seed), Screen.OfConsole(), cancellation);
+                Pretraining.Run(result.GetRequiredValue(folder), result.GetValue(steps) ?? Pretraining.DefaultSteps, result.GetRequiredValue(seed), screen, cancellation);
                 return 0;
             },
             cancellation));

@@ -1,5 +1,6 @@
 using System.Text;
 using PeftGen.QuickStart;
+using PeftGen.QuickStart.Display;
 
 Console.OutputEncoding = Encoding.UTF8;
-return await CommandLine.RunAsync(args);
+return await CommandLine.RunAsync(args, Screen.OfConsole(), Console.Error);

@@ -39,9 +39,7 @@ internal sealed class HuggingFaceTokenizer
     private static HuggingFaceTokenizer Read(string path, JsonObject json)
     {
         var model = Field(json, "model").AsObject();
-        var kind = Text(model, "type");
-        if (kind != "BPE" || Flag(model, "byte_fallback") || Flag(model, "ignore_merges") || json["normalizer"] is not null)
-            throw new QuickStartException($"{path}: the tokenizer is a {kind} with its own normalizer, byte fallback or ignored merges, expected a byte-level BPE such as SmolLM2's. Choose such a model.");
+        RequireByteLevelBpe(path, json, model);
         var vocabulary = Field(model, "vocab").AsObject().Select(entry => KeyValuePair.Create(entry.Key, entry.Value!.GetValue<int>())).ToList();
         var special = (json["added_tokens"]?.AsArray() ?? []).ToDictionary(token => Text(token!.AsObject(), "content"), token => Field(token!.AsObject(), "id").GetValue<int>());
         return new HuggingFaceTokenizer(BpeTokenizer.Create(new BpeOptions(vocabulary)
@@ -51,6 +49,16 @@ internal sealed class HuggingFaceTokenizer
             PreTokenizer = new ByteLevelPreTokenizer(special.Keys, SplitsDigits(path, Field(json, "pre_tokenizer"))),
             ByteLevel = true,
         }));
+    }
+
+    private static void RequireByteLevelBpe(string path, JsonObject json, JsonObject model)
+    {
+        var found = Text(model, "type") is not "BPE" and var kind ? $"the model is {kind}, expected BPE"
+            : json["normalizer"] is { } normalizer ? $"there is a normalizer, {normalizer.ToJsonString()}, expected none"
+            : Flag(model, "byte_fallback") ? "byte_fallback is true, expected false"
+            : Flag(model, "ignore_merges") ? "ignore_merges is true, expected false"
+            : null;
+        if (found is not null) throw new QuickStartException($"{path}: {found}. Choose a model with a byte-level BPE, such as SmolLM2.");
     }
 
     /// <summary>Newer files have pairs, older ones both parts in one text.</summary>

@@ -124,11 +124,11 @@ internal sealed class WordDemo(RunOptions options, Screen screen)
     {
         screen.Heading("Words that training never saw");
         // Long words, since short ones are easy; and what went wrong, if anything did.
-        var shown = after.Index().OrderBy(a => a.Item.IsRight).ThenByDescending(a => a.Item.Question.Length).Select(a => a.Index).ToList();
-        var wrong = shown.Where(i => !after[i].IsRight).Take(Examples / 3).ToList();
+        var longest = after.Index().OrderByDescending(answer => answer.Item.Question.Length).ToLookup(answer => answer.Item.IsRight, answer => answer.Index);
+        var wrong = Math.Min(longest[false].Count(), Math.Max(Examples / 3, Examples - longest[true].Count()));
         screen.Table(
             ["asked", "right answer", "the base", $"with {_method.Title}", ""],
-            shown.Where(i => after[i].IsRight).Take(Examples - wrong.Count).Concat(wrong)
+            longest[true].Take(Examples - wrong).Concat(longest[false].Take(wrong))
                 .Select(i => new[] { after[i].Question, after[i].Expected, before[i].Given, after[i].Given, after[i].IsRight ? "✓" : "✗" }));
         screen.Fact("right", $"{Percent(WordExam.Score(before))} before, {Percent(WordExam.Score(after))} after, of {after.Count} words");
     }

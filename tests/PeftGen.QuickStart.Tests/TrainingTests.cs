@@ -1,0 +1,69 @@
+using PeftGen.Training;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.QuickStart.Tests;
+
+public sealed class TrainingTests
+{
+    [Fact]
+    public void Schedules_rise_and_fall()
+    {
+        Assert.Equal([0.25, 0.5, 0.75, 1, 1, 1, 1, 1], Rates(Schedules.Constant(0.5)));
+        Assert.Equal([0.25, 0.5, 0.75, 1, 1, 0.75, 0.5, 0.25], Rates(Schedules.Linear(0.5)));
+        Assert.Equal([0.5, 1, 1, 0.933, 0.75, 0.5, 0.25, 0.067], Rates(Schedules.Cosine(0.25)));
+
+        static double[] Rates(LearningRateSchedule schedule) => [.. Enumerable.Range(0, 8).Select(step => Math.Round(schedule(step, 8), 3))];
+    }
+
+    [Fact]
+    public void Training_finds_the_minimum()
+    {
+        using var parameter = new Parameter(tensor([5f, -3f]));
+        var curve = Trainer.Run(
+            [parameter],
+            new TrainerOptions { Steps = 200, LearningRate = 0.2 },
+            _ => (parameter - tensor([1f, 2f])).pow(2).sum(),
+            cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(200, curve.Losses.Count);
+        Assert.True(curve.Losses[^1] < 1e-3, $"{curve.Losses[^1]}");
+        Assert.True(curve.Recent < 1e-2, $"{curve.Recent}");
+    }
+
+    [Fact]
+    public void A_loss_that_is_no_number_stops_the_training_before_it_does_harm()
+    {
+        using var parameter = new Parameter(tensor([2f]));
+        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Run(
+            [parameter], new TrainerOptions { Steps = 9, LearningRate = 0.1, Schedule = Schedules.Constant(0) }, step => step == 1 ? parameter.sum() * double.NaN : parameter.sum(), cancellation: TestContext.Current.CancellationToken));
+        Assert.Contains("step 2", error.Message, StringComparison.Ordinal);
+        Assert.Equal(1.9f, parameter[0].item<float>(), 1e-5f);
+    }
+
+    [Fact]
+    public void Nothing_to_train_is_an_error()
+    {
+        using var frozen = new Parameter(ones(1), requires_grad: false);
+        Assert.Throws<ArgumentException>(() => Trainer.Run([frozen], new TrainerOptions { Steps = 1, LearningRate = 1 }, _ => frozen.sum(), cancellation: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void The_loss_shifts_labels_and_leaves_ignored_ones_out()
+    {
+        using var scope = NewDisposeScope();
+        var logits = rand([1, 3, 4]);
+        var expected = -nn.functional.log_softmax(logits, -1)[0, 1, 2];
+        var found = CausalLoss.Of(logits, tensor(new long[,] { { 3, CausalLoss.Ignored, 2 } }));
+        Assert.Equal(expected.item<float>(), found.item<float>(), 1e-6f);
+    }
+
+    [Fact]
+    public void Smoothing_keeps_a_straight_line_and_calms_noise()
+    {
+        double[] line = [.. Enumerable.Range(0, 100).Select(i => 3.0 * i)];
+        Assert.All(LossCurve.Smooth(line, 3).Index().Skip(9).SkipLast(9), point => Assert.Equal(line[point.Index], point.Item, 1e-9));
+        double[] noise = [.. Enumerable.Range(0, 100).Select(i => i % 2 == 0 ? 1.0 : -1.0)];
+        Assert.All(LossCurve.Smooth(noise, 3).Skip(9).SkipLast(9), value => Assert.InRange(value, -0.01, 0.01));
+    }
+}
