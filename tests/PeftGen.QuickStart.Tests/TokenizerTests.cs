@@ -25,7 +25,7 @@ public sealed class TokenizerTests
     [InlineData(" 'll we'd", " '·ll· we·'d")]
     [InlineData("x\u00a0y", "x·\u00a0·y")]
     [InlineData("a\U0001D49Cb \U0001F600!", "a\U0001D49Cb· \U0001F600!")]
-    [InlineData("a<|end|>b<|en", "a·<|end|>·b·<·|en")]
+    [InlineData("a<|end|>b<|en", "a·<|end|>·b·<·|·en")]
     [InlineData("", "")]
     public void Words_are_cut_as_the_pattern_says(string text, string words) => Assert.Equal(words, Cut(text, singleDigits: false));
 
