@@ -19,10 +19,12 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' lies below {1}.{2}, whose class {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
     public static readonly DiagnosticDescriptor GroupName = Error("PG013", "Group cannot be named so", "the group '{0}' {1}; give it another name");
 
+    public static readonly DiagnosticDescriptor WeightPastModule = new("PG014", "Weight read past its module", "{0} is read past its module, so what the adapter does to it is computed whole in each call; call {1} instead", "PeftGen", DiagnosticSeverity.Warning, true, helpLinkUri: Page("PG014"));
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
-        [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName];
+        [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
         new(id, title, message, "PeftGen", DiagnosticSeverity.Error, isEnabledByDefault: true, helpLinkUri: Page(id));

@@ -26,9 +26,12 @@ internal static class NodeEmitter
     {
         var names = abstraction.Parameters.Select((_, i) => $"input{i + 1}").ToList();
         var parameters = string.Concat(abstraction.Parameters.Select((type, i) => $", {type} {names[i]}"));
-        writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.forward(");
-        writer.Indented($"global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
-        writer.Indented($"forward((Adapter)adapter, context, {string.Join(", ", names)});").Line();
+        foreach (var verb in new[] { "forward", "call" })
+        {
+            writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.{verb}(");
+            writer.Indented($"global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
+            writer.Indented($"{verb}((Adapter)adapter, context, {string.Join(", ", names)});").Line();
+        }
     }
 
     private static void EmitProperty(SourceWriter writer, MemberModel member)

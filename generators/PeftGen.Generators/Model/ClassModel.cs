@@ -42,7 +42,9 @@ internal sealed record ScopeModel(string? Namespace, bool FileScoped, EquatableA
 /// <param name="Hook">The local that holds a hook.</param>
 /// <param name="Changed">The local that holds what a hook changed.</param>
 /// <param name="Result">The local that holds a result.</param>
-internal sealed record NameModel(string Adapter, string Context, string Options, string Hook, string Changed, string Result);
+/// <param name="Input">The first parameter of an emitted lambda; others have a number after it.</param>
+/// <param name="Node">The local that holds a node; others have a number after it.</param>
+internal sealed record NameModel(string Adapter, string Context, string Options, string Hook, string Changed, string Result, string Input, string Node);
 
 /// <summary>A place of the adapter.</summary>
 /// <param name="Kind">The name in <c>PeftGen.MemberKind</c>.</param>

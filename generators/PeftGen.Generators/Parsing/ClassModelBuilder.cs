@@ -54,9 +54,9 @@ internal sealed class ClassModelBuilder(
     }
 
     /// <summary>The types of variables through which code meets the children of a class: what they can hold has to be known, also without an adapter.</summary>
-    private List<ITypeSymbol> Lookups(ModelClass type) => reach.Classes.Where(c => c.Lineage.Contains(type)).SelectMany(scanner.Scan)
+    private List<ITypeSymbol> Lookups(ModelClass type) => reach.Classes.Where(c => c.Lineage.Contains(type) || type.Lineage.Contains(c)).SelectMany(scanner.Scan)
         .SelectMany(scan => scan.Uses.Where(use => reach.Reaches(scan.Type, use)))
-        .Select(use => use switch { LayerUse layer => layer.Receiver, NodeUse node => node.Receiver, _ => null })
+        .Select(use => use switch { LayerUse layer => layer.Receiver, NodeUse node => node.Receiver, MethodGroupUse group => group.Receiver, WeightUse weight => weight.Receiver, _ => null })
         .Where(receiver => receiver is { IsDirect: false })
         .Select(receiver => receiver!.Type).Distinct<ITypeSymbol>(SymbolEqualityComparer.Default).ToList();
 
@@ -90,7 +90,7 @@ internal sealed class ClassModelBuilder(
             Constraints: string.Concat(syntax.ConstraintClauses.Select(c => " " + c.WithoutTrivia())),
             Body: method.IsAbstract ? null : rewriter.Rewrite(scan),
             Overrides: Overridden(method, syntax).ToEquatable(),
-            WithHooks: isForward && reach.Hooked.Any(h => h.Lineage.Contains(type) || type.Lineage.Contains(h)),
+            WithHooks: isForward && (reach.Hooked.Any(h => h.Lineage.Contains(type) || type.Lineage.Contains(h)) || abstractly.Any(a => a.Lineage.Contains(type))),
             Sequence: isForward ? method.Parameters.Length : 0,
             Returns: !method.ReturnsVoid);
     }
@@ -101,7 +101,8 @@ internal sealed class ClassModelBuilder(
     private static string Modifiers(ModelClass type, IMethodSymbol method, MethodDeclarationSyntax syntax)
     {
         var isVirtual = (method.IsVirtual || method.IsOverride) && !type.Symbol.IsSealed && !method.IsSealed && method.DeclaredAccessibility != Accessibility.Private;
-        return (method.IsStatic ? "static " : "") + (method.IsAbstract ? "abstract " : isVirtual ? "virtual " : "") + (method.IsAsync ? "async " : "") + (syntax.Modifiers.Any(SyntaxKind.UnsafeKeyword) ? "unsafe " : "");
+        // A static method becomes an instance method: layers are found by their place in this.
+        return (method.IsAbstract ? "abstract " : isVirtual ? "virtual " : "") + (method.IsAsync ? "async " : "") + (syntax.Modifiers.Any(SyntaxKind.UnsafeKeyword) ? "unsafe " : "");
     }
 
     private IEnumerable<string> Overridden(IMethodSymbol method, SyntaxNode place)
@@ -117,7 +118,7 @@ internal sealed class ClassModelBuilder(
             yield break;
         var isCompiled = type.Lineage.Any(t => scanner.Scan(t).Any(m => reach.Methods.Contains(m.Symbol) && reach.IsModuleForward(m.Symbol)));
         var arguments = moduleBase.TypeArguments.Select(a => a.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)).ToList();
-        if (isCompiled && arguments.Count is >= 2 and <= 5)
+        if (isCompiled && arguments.Count >= 2)
             yield return new AbstractionModel(string.Join(", ", arguments), arguments[arguments.Count - 1], arguments.Take(arguments.Count - 1).ToEquatable());
     }
 

@@ -66,5 +66,8 @@ internal sealed class ModelClass
         }
     }
 
+    /// <summary>Whether the class or one of its base classes here declares a member.</summary>
+    public bool Has(ISymbol member) => Lineage.Any(t => SymbolEqualityComparer.Default.Equals(t.Symbol, member.ContainingType?.OriginalDefinition));
+
     public ModelChild? Find(ISymbol symbol) => Children.FirstOrDefault(c => SymbolEqualityComparer.Default.Equals(c.Symbol, symbol.OriginalDefinition));
 }

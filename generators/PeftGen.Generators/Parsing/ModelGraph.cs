@@ -8,6 +8,8 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
     private readonly Dictionary<INamedTypeSymbol, ModelClass> _classes = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<ModelChild, IReadOnlyList<ModelClass>> _candidates = [];
     private List<INamedTypeSymbol>? _allModules;
+    private HashSet<string>? _methodNames;
+    private HashSet<string>? _parameterNames;
 
     public KnownTypes Known { get; } = known;
 
@@ -49,6 +51,31 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
                 return true;
         return type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i, to));
     }
+
+    /// <summary>The names of all methods of module classes, and of what all modules have.</summary>
+    public HashSet<string> MethodNames => _methodNames ??= [.. AllModules().SelectMany(m => m.GetMembers()).OfType<IMethodSymbol>().Where(m => m.MethodKind == MethodKind.Ordinary).Select(m => m.Name), "forward", "call"];
+
+    /// <summary>The names of all parameters that module classes declare.</summary>
+    public HashSet<string> ParameterNames => _parameterNames ??= [.. AllModules().SelectMany(m => m.GetMembers()).OfType<IFieldSymbol>().Where(f => KnownTypes.DerivesFrom(f.Type, Known.Parameter)).Select(f => (f.AssociatedSymbol ?? f).Name)];
+
+    /// <summary>Whether module classes of this compilation implement an interface, or TorchSharp's own.</summary>
+    public bool IsModuleInterface(INamedTypeSymbol type) => AllModules().Any(m => Implements(m, type));
+
+    /// <summary>Whether a class implements an interface, with whatever type arguments.</summary>
+    public static bool Implements(ITypeSymbol type, INamedTypeSymbol @interface) =>
+        type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, @interface.OriginalDefinition));
+
+    /// <summary>The module type of a module, or of the elements of a list of modules; else null.</summary>
+    public ITypeSymbol? ElementOf(ITypeSymbol type)
+    {
+        var (element, _) = ElementType(type);
+        if (element is INamedTypeSymbol { IsGenericType: true } generic && !Known.IsModule(element))
+            element = generic.TypeArguments[generic.TypeArguments.Length - 1];
+        return element is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(Known.IsModule) : Known.IsModule(element) ? element : null;
+    }
+
+    /// <summary>Whether a parameter of a type takes a module or a list of modules.</summary>
+    public bool TakesModules(ITypeSymbol type) => ElementOf(type) is not null;
 
     /// <summary>Whether a variable of a type may hold a child, or an element of it.</summary>
     public bool MayBe(ModelChild child, ITypeSymbol variable) =>

@@ -155,12 +155,14 @@ internal static class NeverCalled
             NodeUse node => node.Receiver,
             ResidualUse { Norm: { } norm } => norm.Receiver,
             MethodGroupUse group => group.Receiver,
+            WeightUse weight => weight.Receiver,
+            HandedUse handed => handed.Receiver,
             _ => null,
         };
         if (receiver is null)
             return false;
         if (receiver.IsDirect)
             return receiver.Chain.Any(link => link.owner == owner && link.child == child);
-        return type.Lineage.Contains(owner) && graph.MayBe(child, receiver.Type);
+        return (type.Lineage.Contains(owner) || owner.Lineage.Contains(type)) && graph.MayBe(child, receiver.Type);
     }
 }

@@ -17,8 +17,13 @@ internal static class FreeNames
             First(taken, "options", "forwardOptions", "peftOptions"),
             First(taken, "hook"),
             First(taken, "changed"),
-            First(taken, "result"));
+            First(taken, "result"),
+            Prefix(taken, "input", "argument", "peftInput"),
+            Prefix(taken, "node", "adapterOf", "peftNode"));
     }
+
+    private static string Prefix(HashSet<string> taken, params string[] names) =>
+        names.First(n => n == names[names.Length - 1] || !taken.Any(t => t.StartsWith(n, StringComparison.Ordinal)));
 
     public static string Field(ModelClass type, string name) => First(Identifiers(type), name, name + "Record", "peft" + name);
 

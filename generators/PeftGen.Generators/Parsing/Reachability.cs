@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -55,27 +56,33 @@ internal sealed class Reachability
     public bool Reaches(ModelClass type, Use use) => use switch
     {
         LayerUse layer => ReachesReceiver(type, layer.Receiver),
-        NodeUse node => ReachesMethod(node) && ReachesReceiver(type, node.Receiver),
+        NodeUse node => (node.IsHooked ? Classes.Contains(node.Type) : ReachesMethod(node.Type, node.Method)) && ReachesReceiver(type, node.Receiver),
         SelfUse self => Methods.Contains(self.Method),
-        ParameterUse parameter => IsCompiled(parameter.Owner, parameter.Child),
+        ParameterUse parameter => IsCompiled(parameter.Target.owner, parameter.Target.child),
         ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
         AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
-        MethodGroupUse group => ReachesReceiver(type, group.Receiver),
+        MethodGroupUse { Receiver: null } group => Methods.Contains(group.Method.OriginalDefinition),
+        MethodGroupUse { Type: { } declaring } group => ReachesMethod(declaring, group.Method) && ReachesReceiver(type, group.Receiver!),
+        MethodGroupUse group => ReachesReceiver(type, group.Receiver!),
+        WeightUse weight => ReachesReceiver(type, weight.Receiver),
+        HandedUse { Receiver.Syntax: ThisExpressionSyntax } => Classes.Contains(type),
+        HandedUse handed => ReachesReceiver(type, handed.Receiver),
+        InterfaceUse call => Classes.Any(c => ModelGraph.Implements(c.Symbol, call.Interface)),
+        PropertyUse property => _scanner.ScanGetter(type, property.Property).Any(use => use is not PropertyUse && Reaches(type, use)),
         _ => false,
     };
 
-    /// <summary>Whether some child of a class that has a slot or node may be what a variable of a type holds.</summary>
+    /// <summary>Whether some child of a class, or of one that derives from it, has a slot or node and may be what a variable of a type holds.</summary>
     public bool MayHold(ModelClass type, ITypeSymbol variable) =>
-        type.Lineage.Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c)
-            && _graph.MayBe(c, variable)));
+        Classes.Where(c => c.Lineage.Contains(type)).SelectMany(c => c.Lineage).Concat(type.Lineage).Distinct()
+            .Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c) && _graph.MayBe(c, variable)));
 
     private bool ReachesReceiver(ModelClass type, Receiver receiver) =>
         receiver.IsDirect ? IsCompiled(receiver.Target.owner, receiver.Target.child) : MayHold(type, receiver.Type);
 
-    private bool ReachesMethod(NodeUse node) => node.IsHooked || ClassOfMethod(node) is null ? Classes.Contains(node.Type) : Methods.Contains(node.Method);
-
-    // forward of TorchSharp's own abstract base, called on a class of this compilation that inherits its implementation.
-    private ModelClass? ClassOfMethod(NodeUse node) => _graph.ClassOf(node.Method.ContainingType);
+    // TorchSharp's own abstract forward, or call, on a class of this compilation that inherits its implementation.
+    private bool ReachesMethod(ModelClass type, IMethodSymbol method) =>
+        _graph.ClassOf(method.ContainingType) is null ? Classes.Contains(type) : Methods.Contains(method.OriginalDefinition);
 
     private void FindClasses()
     {
@@ -102,7 +109,8 @@ internal sealed class Reachability
 
     private void FindMethods()
     {
-        var scans = Classes.SelectMany(_scanner.Scan).ToList();
+        // Base classes may run what they are handed by those that derive from them.
+        var scans = Classes.SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
         for (var changed = true; changed;)
         {
             changed = false;
@@ -111,8 +119,11 @@ internal sealed class Reachability
                     changed |= Mark(method.Symbol);
         }
 
-        foreach (var use in scans.SelectMany(m => m.Uses).OfType<NodeUse>().Where(u => u.IsHooked))
-            Hooked.Add(use.Type);
+        foreach (var use in scans.SelectMany(m => m.Uses))
+            if (use is NodeUse { IsHooked: true } node)
+                Hooked.Add(node.Type);
+            else if (use is MethodGroupUse { Type: { } type, Method.Name: "call" })
+                Hooked.Add(type);
     }
 
     private bool IsOverrideOfCompiled(IMethodSymbol method)

@@ -7,9 +7,9 @@ namespace PeftGen.Generators.Parsing;
 /// <param name="Syntax">The expression.</param>
 /// <param name="Chain">The children that it names, from the own one inwards; empty where it names none: a loop variable, an index, a cast of one.</param>
 /// <param name="Type">The static type.</param>
-/// <param name="IsConditional">Whether it is called with <c>?.</c>.</param>
-/// <param name="HasThis">Whether the code can refer to <c>this</c>.</param>
-internal sealed record Receiver(ExpressionSyntax Syntax, IReadOnlyList<(ModelClass owner, ModelChild child)> Chain, ITypeSymbol Type, bool IsConditional, bool HasThis)
+/// <param name="Conditional">The expression with <c>?.</c> that begins with it; null where it is called with a dot.</param>
+internal sealed record Receiver(
+    ExpressionSyntax Syntax, IReadOnlyList<(ModelClass owner, ModelChild child)> Chain, ITypeSymbol Type, ConditionalAccessExpressionSyntax? Conditional = null)
 {
     public bool IsDirect => Chain.Count > 0;
 
@@ -26,10 +26,16 @@ internal sealed record LayerUse(InvocationExpressionSyntax Call, Receiver Receiv
 internal sealed record NodeUse(InvocationExpressionSyntax Call, Receiver Receiver, ModelClass Type, IMethodSymbol Method, bool IsHooked) : Use(Call);
 
 /// <summary>The call of a method of the same object: <c>Attend(q, k)</c>, <c>base.forward(x)</c>.</summary>
-internal sealed record SelfUse(InvocationExpressionSyntax Call, IMethodSymbol Method, bool HasThis) : Use(Call);
+internal sealed record SelfUse(InvocationExpressionSyntax Call, IMethodSymbol Method) : Use(Call);
 
 /// <summary>A read of a parameter.</summary>
-internal sealed record ParameterUse(ExpressionSyntax Read, ModelClass Owner, ModelChild Child, bool IsWrite) : Use(Read);
+/// <param name="Read">The expression.</param>
+/// <param name="Chain">The children on the way, with the parameter at the end.</param>
+/// <param name="IsWrite">Whether it is written instead.</param>
+internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelClass owner, ModelChild child)> Chain, bool IsWrite) : Use(Read)
+{
+    public (ModelClass owner, ModelChild child) Target => Chain[Chain.Count - 1];
+}
 
 /// <summary>A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call, or <c>Residual.Add(h, r)</c>, without.</summary>
 internal sealed record ResidualUse(InvocationExpressionSyntax Call, LayerUse? Norm, BinaryExpressionSyntax? Sum) : Use(Call);
@@ -37,8 +43,25 @@ internal sealed record ResidualUse(InvocationExpressionSyntax Call, LayerUse? No
 /// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>.</summary>
 internal sealed record AttentionUse(InvocationExpressionSyntax Call) : Use(Call);
 
-/// <summary>A module's method used as a value: <c>heads.Select(head.forward)</c>.</summary>
-internal sealed record MethodGroupUse(ExpressionSyntax Group, Receiver Receiver) : Use(Group);
+/// <summary>A method used as a value: <c>Twice(head.forward)</c>, <c>inputs.Select(Project)</c>.</summary>
+/// <param name="Group">The expression that names the method.</param>
+/// <param name="Receiver">What the method is called on; null: the same object.</param>
+/// <param name="Method">The method, with the parameters that the delegate gets.</param>
+/// <param name="Type">The module class that has the method; null: a layer, or a module known by an abstract type.</param>
+/// <param name="IsLayer">Whether the receiver takes one tensor and returns one.</param>
+internal sealed record MethodGroupUse(ExpressionSyntax Group, Receiver? Receiver, IMethodSymbol Method, ModelClass? Type, bool IsLayer) : Use(Group);
+
+/// <summary>A layer's weight or bias, read past the layer: <c>functional.linear(x, head.weight)</c>.</summary>
+internal sealed record WeightUse(MemberAccessExpressionSyntax Read, Receiver Receiver, string Parameter) : Use(Read);
+
+/// <summary>A module handed to a method of another class, which would run it as the base does.</summary>
+internal sealed record HandedUse(InvocationExpressionSyntax Call, Receiver Receiver, IMethodSymbol Method) : Use(Call);
+
+/// <summary>A call through an interface that module classes implement.</summary>
+internal sealed record InterfaceUse(InvocationExpressionSyntax Call, INamedTypeSymbol Interface) : Use(Call);
+
+/// <summary>A read of a property whose getter holds code.</summary>
+internal sealed record PropertyUse(ExpressionSyntax Read, IPropertySymbol Property) : Use(Read);
 
 /// <summary>A method of a class with what stands in its body.</summary>
 /// <param name="Type">The class.</param>

@@ -17,12 +17,16 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
 {
     private static readonly Regex _lineBreaks = new(@"\r?\n[ \t]*", RegexOptions.CultureInvariant);
     private readonly List<TextChange> _edits = [];
+    private readonly HashSet<int> _freed = [];
+    private int _nodes;
     private bool _isRefused;
 
     /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
     public BodyText Rewrite(MethodScan method)
     {
         _edits.Clear();
+        _freed.Clear();
+        _nodes = 0;
         _isRefused = false;
         foreach (var use in method.Uses)
             if (reach.Reaches(type, use))
@@ -48,13 +52,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     {
         switch (use)
         {
-            case ParameterUse parameter:
-                if (!parameter.IsWrite)
-                {
-                    Insert(parameter.Node.SpanStart, $"{parameters.Adapter}.{Identifiers.Escape(parameter.Child.Name)}.read({parameters.Context}, ");
-                    Insert(parameter.Node.Span.End, ")");
-                }
-
+            case ParameterUse { IsWrite: false } parameter:
+                Insert(parameter.Node.SpanStart, $"{SlotOf(parameter.Chain, parameter.Node)}.read({parameters.Context}, ");
+                Insert(parameter.Node.Span.End, ")");
                 break;
             case ResidualUse { Norm: { } norm } residual when names.Of(residual) is { } site:
                 RewriteSum(residual, norm, site);
@@ -74,14 +74,18 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
             case NodeUse node:
                 RewriteNode(node);
                 break;
-            case SelfUse self when self.HasThis:
-                InsertArguments(self.Call, parameters.Adapter);
-                break;
             case SelfUse self:
-                Refuse(self.Call, self.Method.Name, "it stands in static code, which has no 'this'; make it an instance method");
+                RewriteSelf(self);
+                break;
+            case WeightUse weight:
+                RewriteWeight(weight);
                 break;
             case MethodGroupUse group:
-                Refuse(group.Group, group.Receiver.Type.Name, "a module's method is used as a value; write a lambda that calls it, x => module.forward(x)");
+                RewriteGroup(group);
+                break;
+            default:
+                if (Unsupported.Why(use) is { } refusal)
+                    Refuse(refusal.place, refusal.what, refusal.why);
                 break;
         }
     }
@@ -89,24 +93,113 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     /// <summary><c>q_proj.forward(x)</c> → <c>adapter.q_proj.forward(context, q_proj, x)</c></summary>
     private void RewriteLayer(LayerUse layer)
     {
-        if (!CanFollow(layer.Call, layer.Receiver, allowConditional: false))
-            return;
-        if (!layer.IsLayer && !layer.Receiver.IsDirect)
+        var (call, receiver) = (layer.Call, layer.Receiver);
+        var needsTwice = receiver.Conditional is not null || (!layer.IsLayer && !receiver.IsDirect);
+        if (needsTwice && !IsRepeatable(receiver.Syntax))
         {
-            Refuse(layer.Call, layer.Receiver.Type.Name, "it takes several inputs and is known only by an abstract type; call it through a field, or declare its class");
+            Refuse(call, receiver.Type.Name, Unsupported.Twice);
             return;
         }
 
-        Insert(layer.Receiver.Syntax.SpanStart, $"{SlotOf(layer.Receiver, layer.Call)}.{VerbOf(layer.Call)}({parameters.Context}, ");
-        EndReceiver(layer.Receiver, layer.Call, "");
-        DropArgumentNames(layer.Call);
+        MakeInstance(call);
+        var through = $"{CalleeOf(receiver, layer.IsLayer, call)}.{VerbOf(call)}({parameters.Context}, ";
+        if (receiver.Conditional is { } conditional)
+        {
+            BeginConditional(receiver, conditional, through);
+        }
+        else
+        {
+            Insert(receiver.Syntax.SpanStart, through);
+            EndReceiver(receiver, call, "");
+        }
+
+        DropArgumentNames(call);
+    }
+
+    /// <summary><c>gate?.forward(x)</c> → <c>(gate is null ? null : adapter.gate.forward(context, gate, x))</c></summary>
+    private void BeginConditional(Receiver receiver, ConditionalAccessExpressionSyntax conditional, string through)
+    {
+        var type = scanner.ModelOf(conditional.SyntaxTree).GetTypeInfo(conditional).Type;
+        var nothing = type is { IsValueType: true } ? $"default({Display(type, conditional)})" : "null";
+        var discard = conditional.Parent is ExpressionStatementSyntax ? "_ = " : "";
+        Insert(conditional.SpanStart, $"{discard}({receiver.Syntax.WithoutTrivia()} is null ? {nothing} : {through}");
+        Replace(receiver.Syntax.Span.End, CallOf(conditional).ArgumentList.OpenParenToken.Span.End, ", ");
+        Insert(conditional.Span.End, ")");
+    }
+
+    private static InvocationExpressionSyntax CallOf(ConditionalAccessExpressionSyntax conditional) =>
+        conditional.WhenNotNull.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().First(c => c.Expression is MemberBindingExpressionSyntax);
+
+    /// <summary><c>Mix(q, k)</c> → <c>Mix(adapter, context, q, k)</c>. A compiled static method is an instance method, since layers are found by their place in <c>this</c>.</summary>
+    private void RewriteSelf(SelfUse self)
+    {
+        MakeInstance(self.Call);
+        if (self.Method.IsStatic && self.Call.Expression is MemberAccessExpressionSyntax { Expression: not ThisExpressionSyntax } access)
+            Replace(access.SpanStart, access.Name.SpanStart, "this.");
+        InsertArguments(self.Call, parameters.Adapter);
+    }
+
+    /// <summary><c>head.weight</c> → <c>adapter.head.read(context, head, "weight", head.weight)</c></summary>
+    private void RewriteWeight(WeightUse weight)
+    {
+        var receiver = weight.Receiver;
+        if (!IsRepeatable(receiver.Syntax))
+        {
+            Refuse(weight.Read, receiver.Type.Name, Unsupported.Twice);
+            return;
+        }
+
+        MakeInstance(weight.Read);
+        diagnostics.Add("PG014", weight.Read.SyntaxTree, weight.Read.Span, weight.Read.ToString(), receiver.Syntax.ToString());
+        var host = receiver.Syntax.WithoutTrivia();
+        var slot = receiver.IsDirect ? SlotOf(receiver.Chain, weight.Read) : $"{parameters.Adapter}.In(this).Slot({host})";
+        Insert(weight.Read.SpanStart, $"{slot}.read({parameters.Context}, {host}, \"{weight.Parameter}\", ");
+        Insert(weight.Read.Span.End, ")");
+    }
+
+    /// <summary><c>head.forward</c> as a value → <c>(Tensor input) => adapter.head.forward(context, head, input)</c></summary>
+    private void RewriteGroup(MethodGroupUse group)
+    {
+        if (group.Receiver is { } called && !IsRepeatable(called.Syntax))
+        {
+            Refuse(group.Group, called.Type.Name, Unsupported.Twice);
+            return;
+        }
+
+        MakeInstance(group.Group);
+        var names = group.Method.Parameters.Select((p, i) => (p, name: i == 0 ? parameters.Input : parameters.Input + (i + 1))).ToList();
+        var declared = string.Join(", ", names.Select(n => $"{RefText(n.p)}{Display(n.p.Type, group.Group)} {n.name}"));
+        var handedOn = string.Join(", ", names.Select(n => RefText(n.p) + n.name));
+        // Where the compiler would read on after the lambda.
+        var wrap = group.Group.Parent is CastExpressionSyntax or BinaryExpressionSyntax or ConditionalExpressionSyntax;
+        Insert(group.Group.SpanStart, $"{(wrap ? "(" : "")}({declared}) => ");
+        var end = handedOn.Length == 0 ? "" : ", " + handedOn;
+        if (group.Receiver is not { } receiver)
+        {
+            if (group.Method.IsStatic && group.Group is MemberAccessExpressionSyntax access)
+                Replace(access.SpanStart, access.Name.SpanStart, "this.");
+            end = $"({parameters.Adapter}, {parameters.Context}{end})";
+        }
+        else if (group.Type is not null)
+        {
+            end = $"({NodeOf(receiver, group.Group)}, {parameters.Context}{end})";
+        }
+        else
+        {
+            Insert(receiver.Syntax.SpanStart, $"{CalleeOf(receiver, group.IsLayer, group.Group)}.{group.Method.Name}({parameters.Context}, ");
+            Replace(receiver.Syntax.Span.End, group.Group.Span.End, $"{end})");
+            end = "";
+        }
+
+        Insert(group.Group.Span.End, end + (wrap ? ")" : ""));
     }
 
     /// <summary><c>LayerNorm.forward(h + r)</c> → <c>adapter.residual.forward(context, LayerNorm, adapter.LayerNorm, h, r)</c></summary>
     private void RewriteSum(ResidualUse residual, LayerUse norm, string site)
     {
         var (owner, child) = norm.Receiver.Target;
-        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver, norm.Call) : "null";
+        var slot = reach.IsCompiled(owner, child) ? SlotOf(norm.Receiver.Chain, norm.Call) : "null";
+        MakeInstance(norm.Call);
         Insert(norm.Receiver.Syntax.SpanStart, $"{parameters.Adapter}.{site}.forward({parameters.Context}, ");
         EndReceiver(norm.Receiver, residual.Call, slot + ", ");
         Replace(residual.Sum!.Left.Span.End, residual.Sum.Right.SpanStart, ", ");
@@ -115,40 +208,57 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     /// <summary><c>self_attn.forward(x)</c> → <c>self_attn.forward(adapter.self_attn, context, x)</c></summary>
     private void RewriteNode(NodeUse node)
     {
-        if (!CanFollow(node.Call, node.Receiver, allowConditional: true))
-            return;
-        if (node.Receiver.IsDirect && node.Receiver.Target.child.Shape == ChildShape.Composite && graph.ClassOf(node.Receiver.Target.child.Type) == graph.ClassOf(node.Receiver.Type))
+        var receiver = node.Receiver;
+        MakeInstance(node.Call);
+        if (IsRepeatable(receiver.Syntax))
         {
-            InsertArguments(node.Call, SlotOf(node.Receiver, node.Call));
+            InsertArguments(node.Call, NodeOf(receiver, node.Call));
             return;
         }
 
-        if (!IsRepeatable(node.Receiver.Syntax))
+        // What may not be evaluated twice is met once: blocks.First() → adapter.In(this).Meet(blocks.First(), out Block.Adapter node)
+        if (node.Call.Ancestors().OfType<QueryExpressionSyntax>().Any())
         {
-            Refuse(node.Call, node.Receiver.Type.Name, "the expression before the dot would have to be evaluated twice; put it into a variable first");
+            Refuse(node.Call, receiver.Type.Name, Unsupported.Twice);
             return;
         }
 
-        var adapter = AdapterTypeAt(node.Receiver.Type, node.Call);
-        InsertArguments(node.Call, $"{parameters.Adapter}.In(this).Node<{adapter}>({node.Receiver.Syntax.WithoutTrivia()})");
+        var name = parameters.Node + (++_nodes == 1 ? "" : _nodes.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Insert(receiver.Syntax.SpanStart, $"{parameters.Adapter}.In(this).Meet(");
+        Insert(receiver.Syntax.Span.End, $", out {AdapterTypeAt(receiver.Type, node.Call)} {name})");
+        InsertArguments(node.Call, name);
     }
 
-    private bool CanFollow(InvocationExpressionSyntax call, Receiver receiver, bool allowConditional)
+    /// <summary><c>adapter.self_attn</c>, or a look-up where the code does not name the child by its own class.</summary>
+    private string NodeOf(Receiver receiver, SyntaxNode place) =>
+        receiver.IsDirect && receiver.Target.child.Shape == ChildShape.Composite && graph.ClassOf(receiver.Target.child.Type) == graph.ClassOf(receiver.Type)
+            ? SlotOf(receiver.Chain, place)
+            : $"{parameters.Adapter}.In(this).Node<{AdapterTypeAt(receiver.Type, place)}>({receiver.Syntax.WithoutTrivia()})";
+
+    /// <summary>What a layer, or a module known by an abstract type, runs through.</summary>
+    private string CalleeOf(Receiver receiver, bool isLayer, SyntaxNode place) =>
+        receiver.IsDirect ? SlotOf(receiver.Chain, place)
+        : isLayer ? $"{parameters.Adapter}.In(this)"
+        : $"{parameters.Adapter}.In(this).NodeOf({receiver.Syntax.WithoutTrivia()})";
+
+    /// <summary>Static code has no <c>this</c> to find layers in: lambdas and local functions lose the word. They capture nothing else that way.</summary>
+    private void MakeInstance(SyntaxNode node)
     {
-        if (!receiver.HasThis)
-            return Refuse(call, receiver.Type.Name, "it stands in static code, which has no 'this'; make it an instance method");
-        if (receiver.IsConditional && !allowConditional)
-            return Refuse(call.Ancestors().OfType<ConditionalAccessExpressionSyntax>().First(), receiver.Type.Name, "'?.' on a layer; test for null first, then call it with a dot");
-        return true;
+        foreach (var modifiers in node.Ancestors().TakeWhile(a => a is not MemberDeclarationSyntax).Select(a => a switch
+        {
+            LocalFunctionStatementSyntax local => local.Modifiers,
+            AnonymousFunctionExpressionSyntax lambda => lambda.Modifiers,
+            _ => default,
+        }))
+            foreach (var word in modifiers.Where(m => m.IsKind(SyntaxKind.StaticKeyword) && _freed.Add(m.SpanStart)))
+                Replace(word.SpanStart, word.Span.End, "");
     }
 
-    /// <summary><c>adapter.mlp.up_proj</c>, or <c>adapter.In(this)</c> where the code does not name the child.</summary>
-    private string SlotOf(Receiver receiver, SyntaxNode place)
+    /// <summary><c>adapter.mlp.up_proj</c></summary>
+    private string SlotOf(IReadOnlyList<(ModelClass owner, ModelChild child)> chain, SyntaxNode place)
     {
-        if (!receiver.IsDirect)
-            return $"{parameters.Adapter}.In(this)";
         var slot = parameters.Adapter;
-        foreach (var (owner, child) in receiver.Chain)
+        foreach (var (owner, child) in chain)
         {
             slot += "." + Identifiers.Escape(child.Name);
             if (child.Shape != ChildShape.Composite)
@@ -163,13 +273,20 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         return slot;
     }
 
-    private string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) =>
-        module.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToMinimalDisplayString(scanner.ModelOf(place.SyntaxTree), place.SpanStart) + ".Adapter";
+    private string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) => Display(module.WithNullableAnnotation(NullableAnnotation.NotAnnotated), place) + ".Adapter";
 
-    private static string VerbOf(InvocationExpressionSyntax call) => ((MemberAccessExpressionSyntax)call.Expression).Name.Identifier.ValueText;
+    private string Display(ITypeSymbol type, SyntaxNode place) => type.ToMinimalDisplayString(scanner.ModelOf(place.SyntaxTree), place.SpanStart);
+
+    private static string RefText(IParameterSymbol parameter) => parameter.RefKind switch { RefKind.Ref => "ref ", RefKind.Out => "out ", RefKind.In => "in ", _ => "" };
+
+    private static string VerbOf(InvocationExpressionSyntax call) => call.Expression switch
+    {
+        MemberAccessExpressionSyntax access => access.Name.Identifier.ValueText,
+        var binding => ((MemberBindingExpressionSyntax)binding).Name.Identifier.ValueText,
+    };
 
     private static bool IsRepeatable(ExpressionSyntax expression) =>
-        !expression.DescendantNodesAndSelf().Any(n => n is InvocationExpressionSyntax or AssignmentExpressionSyntax or AwaitExpressionSyntax or ObjectCreationExpressionSyntax
+        !expression.DescendantNodesAndSelf().Any(n => n is MemberBindingExpressionSyntax or ElementBindingExpressionSyntax or InvocationExpressionSyntax or AssignmentExpressionSyntax or AwaitExpressionSyntax or ObjectCreationExpressionSyntax
             || n.IsKind(SyntaxKind.PostIncrementExpression) || n.IsKind(SyntaxKind.PreIncrementExpression)
             || n.IsKind(SyntaxKind.PostDecrementExpression) || n.IsKind(SyntaxKind.PreDecrementExpression));
 
@@ -195,11 +312,10 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
                 Replace(name.SpanStart, argument.Expression.SpanStart, "");
     }
 
-    private bool Refuse(ExpressionSyntax place, string what, string why)
+    private void Refuse(ExpressionSyntax place, string what, string why)
     {
         diagnostics.Add("PG010", place.SyntaxTree, place.Span, what, why);
         _isRefused = true;
-        return false;
     }
 
     private void Insert(int position, string text) => _edits.Add(new TextChange(new TextSpan(position, 0), text));

@@ -181,6 +181,19 @@ public readonly struct NodeLookup
         (Find(child) is NodeLayer layer ? layer.Node : (AdapterNode?)Find(child)) as T ?? throw new AdapterException(
             $"{Describe()}: an adapter was made before this {child.GetType().Name} stood there. Create or load the adapter after the model is built.");
 
+    /// <summary>The node beside a child of the host whose class is known only at run time; null where nothing is adapted.</summary>
+    public AdapterNode? NodeOf(nn.Module child) => Find(child) is NodeLayer layer ? layer.Node : (AdapterNode?)Find(child);
+
+    /// <summary>Finds the node beside a child that an expression gives once.</summary>
+    /// <param name="child">The child.</param>
+    /// <param name="node">Its node.</param>
+    /// <returns>The child.</returns>
+    public TModule Meet<TModule, TNode>(TModule child, out TNode node) where TModule : nn.Module where TNode : AdapterNode
+    {
+        node = Node<TNode>(child);
+        return child;
+    }
+
     private nn.Module? Find(nn.Module module)
     {
         foreach (var member in _node.Members(_host))

@@ -14,6 +14,9 @@ public interface IAdapted<in T, out TResult> : IAdaptable
 {
     /// <summary>Runs the module through its node.</summary>
     TResult forward(AdapterNode adapter, ForwardContext context, T input);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T input);
 }
 
 /// <inheritdoc cref="IAdapted{T, TResult}"/>
@@ -21,6 +24,9 @@ public interface IAdapted<in T1, in T2, out TResult> : IAdaptable
 {
     /// <summary>Runs the module through its node.</summary>
     TResult forward(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2);
 }
 
 /// <inheritdoc cref="IAdapted{T, TResult}"/>
@@ -28,6 +34,9 @@ public interface IAdapted<in T1, in T2, in T3, out TResult> : IAdaptable
 {
     /// <summary>Runs the module through its node.</summary>
     TResult forward(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3);
 }
 
 /// <inheritdoc cref="IAdapted{T, TResult}"/>
@@ -35,4 +44,27 @@ public interface IAdapted<in T1, in T2, in T3, in T4, out TResult> : IAdaptable
 {
     /// <summary>Runs the module through its node.</summary>
     TResult forward(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4);
+}
+
+/// <inheritdoc cref="IAdapted{T, TResult}"/>
+public interface IAdapted<in T1, in T2, in T3, in T4, in T5, out TResult> : IAdaptable
+{
+    /// <summary>Runs the module through its node.</summary>
+    TResult forward(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4, T5 input5);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4, T5 input5);
+}
+
+/// <inheritdoc cref="IAdapted{T, TResult}"/>
+public interface IAdapted<in T1, in T2, in T3, in T4, in T5, in T6, out TResult> : IAdaptable
+{
+    /// <summary>Runs the module through its node.</summary>
+    TResult forward(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4, T5 input5, T6 input6);
+
+    /// <summary>Runs the module through its node, between the module's own hooks.</summary>
+    TResult call(AdapterNode adapter, ForwardContext context, T1 input1, T2 input2, T3 input3, T4 input4, T5 input5, T6 input6);
 }

@@ -81,10 +81,15 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
         {
             case null:
                 yield break;
-            case IEnumerable<Module> list:
-                var index = 0;
+            case IEnumerable<Module?> list:
+                var index = -1;
                 foreach (var module in list)
-                    yield return ((index++).ToString(System.Globalization.CultureInfo.InvariantCulture), module);
+                {
+                    index++;
+                    if (module is not null)
+                        yield return (index.ToString(System.Globalization.CultureInfo.InvariantCulture), module);
+                }
+
                 yield break;
             case Module registered:
                 foreach (var child in registered.named_children())
@@ -92,7 +97,8 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
                 yield break;
             case System.Collections.IDictionary dictionary:
                 foreach (System.Collections.DictionaryEntry entry in dictionary)
-                    yield return ((string)entry.Key, (Module)entry.Value!);
+                    if (entry.Value is Module module)
+                        yield return ((string)entry.Key, module);
                 yield break;
             default:
                 throw new AdapterException($"{Path}: {Host.GetType()} is no list or dictionary of modules that can be walked. Use ModuleList, ModuleDict, a list or an array.");

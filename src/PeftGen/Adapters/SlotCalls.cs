@@ -35,6 +35,17 @@ public static class SlotCalls
     public static Tensor read(this ParameterSlot? slot, ForwardContext context, Parameter host) =>
         slot is null ? host : slot.forward(context, host);
 
+    /// <summary>Reads a layer's parameter past the layer, as the adapter changes it.</summary>
+    /// <param name="slot">The layer's slot; null: the base's value.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="host">The layer.</param>
+    /// <param name="name">The parameter's name in the layer.</param>
+    /// <param name="value">The base's value.</param>
+    /// <returns>A tensor that the reader does not dispose.</returns>
+    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(value))]
+    public static Tensor? read(this LayerSlot? slot, ForwardContext context, nn.Module host, string name, Tensor? value) =>
+        slot is null ? value : slot.read(context, host, name, value);
+
     /// <summary>Adds a residual through its slot: <c>N(h + r)</c>.</summary>
     /// <param name="slot">The slot; null: the base's sum.</param>
     /// <param name="context">The context of the root's call.</param>

@@ -41,6 +41,9 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
 
     public override Tensor forward(LayerCall layer, Tensor x) => layer.Through(_slots, x);
 
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) =>
+        _slots.Aggregate(value, (below, slot) => slot.read(context, host, name, below));
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => _slots.SelectMany(slot => slot.Stored(format));
 
     public IEnumerable<Slot> AllSlots() => _slots.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
@@ -59,7 +62,11 @@ internal sealed class NodeLayer : LayerSlot, ISlotGroup
 
     public AdapterNode Node { get; }
 
-    public override Tensor forward(LayerCall layer, Tensor x) => ((IAdapted<Tensor, Tensor>)layer.Host).forward(Node, layer.Context, x);
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        var host = (IAdapted<Tensor, Tensor>)layer.Host;
+        return layer.WithHooks ? host.call(Node, layer.Context, x) : host.forward(Node, layer.Context, x);
+    }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => Node.Slots().SelectMany(slot => slot.Stored(format));
 

@@ -14,6 +14,16 @@ public abstract class LayerSlot(string path) : Slot(path)
     /// <param name="x">The layer's input, for a linear layer <c>[…, in]</c>.</param>
     /// <returns>The layer's output, for a linear layer <c>[…, out]</c>; the caller owns it.</returns>
     public abstract Tensor forward(LayerCall layer, Tensor x);
+
+    /// <summary>What one of the layer's parameters is with the adapter, for code that reads it past the layer.</summary>
+    /// <param name="context">The context of the root's call; it keeps what is computed.</param>
+    /// <param name="host">The layer of the base.</param>
+    /// <param name="name">The parameter's name: <c>weight</c> or <c>bias</c>.</param>
+    /// <param name="value">Its value below: the base's, or as the slots before this one changed it. Null: the layer has none.</param>
+    /// <returns>A tensor that the reader does not dispose.</returns>
+    /// <exception cref="AdapterException">The method is no change of the parameter.</exception>
+    public virtual Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) => throw new AdapterException(
+        $"{Path}: the model reads the {name} of this layer past the layer, and {GetType().Name} is no change of a {name}. Call the layer instead, or leave it out of the targets.");
 }
 
 /// <summary>One call of a layer through an adapter: the context, the host, and what lies below the slot that is running.</summary>
@@ -37,6 +47,9 @@ public readonly struct LayerCall
 
     /// <summary>The layer of the base.</summary>
     public nn.Module<Tensor, Tensor> Host { get; }
+
+    /// <summary>Whether the host's own hooks run.</summary>
+    internal bool WithHooks => _hooks;
 
     /// <summary>Runs what lies below: the host itself, or the slot before this one.</summary>
     /// <param name="x">The input.</param>

@@ -103,12 +103,28 @@ public class TargetDiagnosticTests
         """);
 
     [Theory]
-    [InlineData("Run([|q_proj.forward|], x)", "this use of Linear cannot be followed into an adapter: a module's method is used as a value; write a lambda that calls it, x => module.forward(x)")]
-    [InlineData("[|maybe?.forward(x)|] ?? x", "this use of Linear cannot be followed into an adapter: '?.' on a layer; test for null first, then call it with a dot")]
-    [InlineData("Static(q_proj, x)", "this use of Linear cannot be followed into an adapter: it stands in static code, which has no 'this'; make it an instance method")]
-    [InlineData("blocks[0].forward(x) + [|Next().forward(x)|]", "this use of Block cannot be followed into an adapter: the expression before the dot would have to be evaluated twice; put it into a variable first")]
+    [InlineData("[|Runner.Run(q_proj, x)|]", "this use of q_proj cannot be followed into an adapter: Runner.Run runs it as the base does; call it here, or make Run a method of this class")]
+    [InlineData("[|q_proj.Apply(x)|]", "this use of q_proj cannot be followed into an adapter: Runner.Apply runs it as the base does; call it here, or make Apply a method of this class")]
+    [InlineData("[|Runner.RunAll(blocks, x)|]", "this use of blocks cannot be followed into an adapter: Runner.RunAll runs it as the base does; call it here, or make RunAll a method of this class")]
+    [InlineData("[|Projected|]", "this use of Projected cannot be followed into an adapter: a property's getter takes no adapter; make it a method")]
+    [InlineData("[|step.forward(x)|]", "this use of IStep cannot be followed into an adapter: an interface has no overload that takes an adapter; declare the class, or an abstract Module<…>")]
+    [InlineData("Run([|Next().forward|], x)", "this use of Block cannot be followed into an adapter: the expression before the dot would have to be evaluated twice; put it into a variable first")]
+    [InlineData("(from i in new[] { x } select [|Next().forward(i)|]).First()", "this use of Block cannot be followed into an adapter: the expression before the dot would have to be evaluated twice; put it into a variable first")]
     public void CallThatCannotBeFollowed(string expression, string message) => Marked.Reports("PG010", message, $$"""
-        public partial class Block : Module<Tensor, Tensor>
+        public interface IStep { Tensor forward(Tensor x); }
+
+        public static class Runner
+        {
+            public static Tensor Run(Linear layer, Tensor x) => layer.forward(x);
+
+            public static Tensor Apply(this Linear layer, Tensor x) => Run(layer, x);
+
+            public static Tensor RunAll(IEnumerable<Block> blocks, Tensor x) => blocks.Aggregate(x, (y, b) => b.forward(y));
+
+            public static string Show(Linear layer) => layer.ToString()!;
+        }
+
+        public partial class Block : Module<Tensor, Tensor>, IStep
         {
             private readonly Linear q_proj = Linear(4, 4);
 
@@ -117,22 +133,22 @@ public class TargetDiagnosticTests
             public override Tensor forward(Tensor x) => q_proj.forward(x);
         }
 
-        [Scale(targets: "q_proj,maybe")]
+        [Scale(targets: "q_proj")]
         public partial class Model : Module<Tensor, Tensor>
         {
             private readonly ModuleList<Block> blocks = ModuleList(new Block());
             private readonly Linear q_proj = Linear(4, 4);
-            private readonly Linear? maybe = Linear(4, 4);
+            private readonly IStep step;
 
-            public Model() : base("model") => RegisterComponents();
+            public Model() : base("model") { step = blocks[0]; Runner.Run(q_proj, torch.ones(4)); RegisterComponents(); }
 
-            public override Tensor forward(Tensor x) => q_proj.forward(maybe!.forward(x)) + blocks[0].forward({{expression}});
+            public override Tensor forward(Tensor x) => q_proj.forward(x.to(Runner.Show(q_proj).Length)) + blocks[0].forward({{expression}});
+
+            private Tensor Projected => q_proj.forward(torch.ones(4));
 
             private Block Next() => blocks[0];
 
             private static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => f(x);
-
-            private static Tensor Static(Linear layer, Tensor x) => {{(expression.StartsWith("Static", StringComparison.Ordinal) ? "[|layer.forward(x)|]" : "layer.weight * x")}};
         }
         """);
 
@@ -141,7 +157,7 @@ public class TargetDiagnosticTests
     {
         var project = Project.Of($$"""
             [Scale(targets: "q_proj")]
-            {{Model("Run(q_proj.forward, q_proj.forward(x))")}}
+            {{Model("Run(((Func<Linear>)(() => q_proj))().forward, q_proj.forward(x))")}}
             """);
         var text = Generated.From(project).Files["Model.g.cs"];
         Assert.Contains("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", text, StringComparison.Ordinal);

@@ -117,7 +117,7 @@ public class ContainerTests
         public partial class Model : Module<Tensor, Tensor>
         {
             private readonly Sequential body = Sequential(("up", Linear(4, 8)), ("inner", Sequential(("act", GELU()), ("down", Linear(8, 4)), ("own", new Gate()))));
-            private readonly Sequential plain = Sequential(Linear(4, 4), ReLU());
+            private readonly Sequential plain = Sequential(Linear(4, 4), Tanh());
             private readonly ModuleList<Sequential> blocks = ModuleList(Sequential(ReLU(), Linear(4, 4)), Sequential(Linear(4, 4)));
             private readonly Sequential head;
 

@@ -29,6 +29,10 @@ partial class Gated : global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, 
         global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
         forward((Adapter)adapter, context, input1);
 
+    global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
+        global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
+        call((Adapter)adapter, context, input1);
+
     /// <summary>What an adapter puts beside a <see cref="Gated"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
     public new class Adapter : Projection.Adapter

@@ -18,6 +18,23 @@ partial class Layer<T> : global::PeftGen.IAdaptable
         Mix(adapter, context, x) + (inner is null ? x : adapter.inner.forward(context, inner, x));
 #line hidden
 
+    /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
+    public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+    {
+        foreach (var hook in module_pre_hooks.Values)
+            hook(this);
+        foreach (var hook in pre_hooks.Values)
+            x = hook(this, x) is { } changed ? changed : x;
+
+        var result = forward(adapter, context, x);
+
+        foreach (var hook in post_hooks.Values)
+            result = hook(this, x, result) is { } changed ? changed : result;
+        foreach (var hook in module_post_hooks.Values)
+            hook(this);
+        return result;
+    }
+
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();
 
     /// <summary>What an adapter puts beside a <see cref="Layer{T}"/>: a slot for each place that can be adapted.</summary>

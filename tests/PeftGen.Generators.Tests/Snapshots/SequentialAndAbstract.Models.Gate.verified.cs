@@ -17,11 +17,32 @@ namespace Models
             x * adapter.Value.forward(context, Value, x);
 #line hidden
 
+        /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
+        public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+        {
+            foreach (var hook in module_pre_hooks.Values)
+                hook(this);
+            foreach (var hook in pre_hooks.Values)
+                x = hook(this, x) is { } changed ? changed : x;
+
+            var result = forward(adapter, context, x);
+
+            foreach (var hook in post_hooks.Values)
+                result = hook(this, x, result) is { } changed ? changed : result;
+            foreach (var hook in module_post_hooks.Values)
+                hook(this);
+            return result;
+        }
+
         global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();
 
         global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.forward(
             global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
             forward((Adapter)adapter, context, input1);
+
+        global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
+            global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
+            call((Adapter)adapter, context, input1);
 
         /// <summary>What an adapter puts beside a <see cref="Gate"/>: a slot for each place that can be adapted.</summary>
         [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]

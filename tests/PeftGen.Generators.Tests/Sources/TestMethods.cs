@@ -42,6 +42,8 @@ public sealed class ScaleSlot : LayerSlot
         return y * this["scale"];
     }
 
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) => value is null ? null : context.Keep(value * this["scale"]);
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(Path + ".scale", this["scale"])];
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host) => host.Module.parameters();

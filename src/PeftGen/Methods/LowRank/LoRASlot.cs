@@ -96,6 +96,26 @@ internal sealed class LoRASlot : LayerSlot
             .. _gate?.StoredAs($"{root}.lora_gate") ?? []];
     }
 
+    /// <summary>W + s·BA, without dropout, which acts on inputs.</summary>
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
+    {
+        if (_gate is not null)
+            return base.read(context, host, name, value);
+        if (name == "bias" && !_biasInB)
+            return value;
+        using var delta = name == "bias" ? this["lora_B_bias"].alias() : this["lora_B"].matmul(this["lora_A"]);
+        using var scaled = delta * _scaling;
+        if (value is null)
+            return context.Keep(scaled.alias());
+        // In the wider type, rounded once, as merging does.
+        using var wide = value.to(scaled.dtype);
+        var sum = wide + scaled;
+        if (sum.dtype == value.dtype)
+            return context.Keep(sum);
+        using (sum)
+            return context.Keep(sum.to(value.dtype));
+    }
+
     public override bool CanMerge => _gate is null;
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host)

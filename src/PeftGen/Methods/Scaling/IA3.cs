@@ -128,6 +128,15 @@ internal sealed class IA3Slot : LayerSlot
             return product.to(x.dtype);
     }
 
+    /// <summary>diag(l)W and l ⊙ b, or W·diag(l) and b.</summary>
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
+    {
+        if (value is null || (name == "bias" && _atInput))
+            return value;
+        using var l = name == "bias" ? this[Scale].flatten() : this[Scale].alias();
+        return context.Keep(Scaled(value, l));
+    }
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale])];
 
     public override bool CanMerge => true;

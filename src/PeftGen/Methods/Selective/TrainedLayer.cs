@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -60,6 +61,9 @@ internal sealed class TrainedLayer : LayerSlot
                 throw new AdapterException($"{Path}: the layer is now a {other.GetType().Name}. Create or load the adapter after the model is built.");
         }
     }
+
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) =>
+        CopyOf(name, value?.dtype ?? ScalarType.Float32) is { } copy ? context.Keep(copy) : value;
 
     /// <summary>A trained copy in the base's dtype, as a tensor that the caller disposes; null if the base's own is to be used.</summary>
     private Tensor? CopyOf(string name, ScalarType dtype) =>

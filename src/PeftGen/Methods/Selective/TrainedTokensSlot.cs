@@ -41,6 +41,15 @@ internal sealed class TrainedTokensSlot : LayerSlot
         }
     }
 
+    /// <summary>The table with the trained rows in place of the base's.</summary>
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
+    {
+        if (value is null || name != "weight")
+            return value;
+        using var rows = this[Rows].to(value.dtype, value.device);
+        return context.Keep(value.index_copy(0, _lookup.Tokens(value.device), rows));
+    }
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{_infix}{Rows}", this[Rows])];
 
     public override bool CanMerge => true;

@@ -1,0 +1,103 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace PeftGen.Generators.Parsing;
+
+/// <summary>Says what a call in the code of a class may have to become.</summary>
+internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticModel model, ReceiverFinder receivers, CancellationToken cancel)
+{
+    public Use? Scan(InvocationExpressionSyntax call)
+    {
+        if (call.Expression is not (MemberAccessExpressionSyntax or MemberBindingExpressionSyntax or SimpleNameSyntax))
+            return null;
+        var info = model.GetSymbolInfo(call, cancel);
+        if ((info.Symbol ?? info.CandidateSymbols.FirstOrDefault()) is not IMethodSymbol method || method.MethodKind is MethodKind.DelegateInvoke or MethodKind.LocalFunction)
+            return null;
+        if (method.ReducedFrom is not null)
+            return Handed(call, method);
+        if (method.IsStatic)
+            return IntrinsicOf(method) switch
+            {
+                SiteKind.Residual => new ResidualUse(call, null, null),
+                SiteKind.Attention => new AttentionUse(call),
+                _ => (Use?)SelfCall(call, method) ?? Handed(call, method),
+            };
+        if (call.Expression is SimpleNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax })
+            return SelfCall(call, method);
+        if (method.ContainingType.TypeKind == TypeKind.Interface)
+            return graph.IsModuleInterface(method.ContainingType) ? new InterfaceUse(call, method.ContainingType) : null;
+        if (!graph.Known.IsModule(method.ContainingType))
+            return Handed(call, method);
+        return receivers.Of(call) is { } receiver ? ModuleCall(call, receiver, method) : null;
+    }
+
+    private Use? ModuleCall(InvocationExpressionSyntax call, Receiver receiver, IMethodSymbol method)
+    {
+        if (graph.ClassOf(method.ContainingType) is { } declaring)
+            return new NodeUse(call, receiver, declaring, method.OriginalDefinition, IsHooked: false);
+        if (method.Name is not ("forward" or "call"))
+            return null;
+        if (graph.ClassOf(receiver.Type) is { } composite)
+            return new NodeUse(call, receiver, composite, method, IsHooked: method.Name == "call");
+        var layer = new LayerUse(call, receiver, graph.Known.IsTensorToTensor(receiver.Type));
+        return IsResidualSum(layer, out var sum) ? new ResidualUse(call, layer, sum) : layer;
+    }
+
+    private static bool IsResidualSum(LayerUse layer, out BinaryExpressionSyntax? sum)
+    {
+        sum = null;
+        if (!layer.IsLayer || !layer.Receiver.IsDirect || !layer.Receiver.Type.Name.EndsWith("Norm", StringComparison.Ordinal) || layer.Receiver.Conditional is not null)
+            return false;
+        if (layer.Call.ArgumentList.Arguments is not [{ NameColon: null } argument])
+            return false;
+        sum = argument.Expression as BinaryExpressionSyntax;
+        return sum?.IsKind(SyntaxKind.AddExpression) == true;
+    }
+
+    private static SiteKind? IntrinsicOf(IMethodSymbol method) =>
+        DeclaredMethod.AttributesOf(method, "IntrinsicAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: int kind }] ? (SiteKind)kind : null;
+
+    private SelfUse? SelfCall(InvocationExpressionSyntax call, IMethodSymbol method) =>
+        type.Has(method) ? new SelfUse(call, method.OriginalDefinition) : null;
+
+    /// <summary>A module among the arguments of a method of another class that runs modules; there, nothing is compiled.</summary>
+    private HandedUse? Handed(InvocationExpressionSyntax call, IMethodSymbol method)
+    {
+        var definition = (method.ReducedFrom ?? method).OriginalDefinition;
+        if (!definition.Parameters.Any(p => graph.TakesModules(p.Type)) || !Runs(definition, []))
+            return null;
+        var arguments = call.ArgumentList.Arguments.Select(a => a.Expression);
+        if (method.ReducedFrom is not null && call.Expression is MemberAccessExpressionSyntax access)
+            arguments = arguments.Prepend(access.Expression);
+        foreach (var argument in arguments)
+            if (receivers.Of(argument) is { } receiver && graph.ElementOf(receiver.Type) is { } element)
+                return new HandedUse(call, receiver with { Type = element }, definition);
+        return null;
+    }
+
+    private bool Runs(IMethodSymbol method, HashSet<IMethodSymbol> seen)
+    {
+        if (method.DeclaringSyntaxReferences.IsEmpty)
+            return !IsOfTheFramework(method.ContainingAssembly);
+        if (!seen.Add(method))
+            return false;
+        foreach (var syntax in method.DeclaringSyntaxReferences.Select(r => r.GetSyntax(cancel)))
+            foreach (var call in syntax.DescendantNodes().OfType<InvocationExpressionSyntax>())
+            {
+                if (call.Expression is MemberAccessExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" }
+                    or MemberBindingExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" })
+                    return true;
+                if (graph.Compilation.GetSemanticModel(call.SyntaxTree).GetSymbolInfo(call, cancel).Symbol is IMethodSymbol next
+                    && (next.ReducedFrom ?? next).OriginalDefinition is var inner && inner.Parameters.Any(p => graph.TakesModules(p.Type)) && Runs(inner, seen))
+                    return true;
+            }
+
+        return false;
+    }
+
+    // Those take modules to register, list or show them.
+    private static bool IsOfTheFramework(IAssemblySymbol assembly) =>
+        assembly.Name is "PeftGen" or "mscorlib" or "netstandard" || assembly.Name.StartsWith("System", StringComparison.Ordinal)
+        || assembly.Name.StartsWith("Microsoft.", StringComparison.Ordinal) || assembly.Name.StartsWith("TorchSharp", StringComparison.Ordinal);
+}
