@@ -1,6 +1,5 @@
 using System.Globalization;
 using PeftGen;
-using PeftGen.Checkpoints;
 using PeftGen.Models;
 using TorchSharp;
 using static TorchSharp.torch;
