@@ -1,5 +1,6 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
 using PeftGen.Generators.Diagnostics;
 using PeftGen.Generators.Emission;
@@ -38,17 +39,24 @@ public sealed class PeftGenerator : IIncrementalGenerator
             .WithTrackingName(DeclarationsStep);
 
         // What a class compiles to depends on every root that reaches it, so the models are parsed together.
-        var models = declarations.Collect().Combine(context.CompilationProvider)
-            .Select(static (pair, cancel) => ModelParser.Parse(pair.Left, pair.Right, cancel))
+        var reports = context.AnalyzerConfigOptionsProvider.Select(static (options, _) => (asked: Property(options, "PeftGenReport") == "true", folder: Property(options, "ProjectDir")));
+        var models = declarations.Collect().Combine(context.CompilationProvider).Combine(reports.Select(static (report, _) => report.asked))
+            .Select(static (pair, cancel) => ModelParser.Parse(pair.Left.Left, pair.Left.Right, pair.Right, cancel))
             .WithTrackingName(ModelsStep);
 
         var classes = models.SelectMany(static (result, _) => result.Classes).WithTrackingName(ClassesStep);
         context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), _utf8)));
 
+        // A generator may not write files, so the report leaves as C# comments; build/Report.targets makes a Markdown file of them.
+        var report = models.SelectMany(static (result, _) => result.Report is { } asked ? new[] { asked } : []).Combine(reports.Select(static (report, _) => report.folder));
+        context.RegisterSourceOutput(report, static (output, pair) => output.AddSource(ReportEmitter.HintName, SourceText.From(ReportEmitter.Emit(pair.Left, pair.Right), _utf8)));
+
         // Diagnostics leave by an output of their own, with locations in real syntax trees, so that #pragma and severities work.
         var diagnostics = models.Select(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticsStep);
         context.RegisterSourceOutput(diagnostics.Combine(context.CompilationProvider), static (output, pair) => Report(output, pair.Left, pair.Right));
     }
+
+    private static string Property(AnalyzerConfigOptionsProvider options, string name) => options.GlobalOptions.TryGetValue("build_property." + name, out var value) ? value : "";
 
     private static void Report(SourceProductionContext output, EquatableArray<DiagnosticModel> diagnostics, Compilation compilation)
     {

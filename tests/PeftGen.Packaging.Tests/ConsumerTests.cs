@@ -11,9 +11,13 @@ public sealed class ConsumerTests(PackedLibrary packed)
 
         var printed = await DotnetCommand.RunAsync(
             project, TestContext.Current.CancellationToken,
-            "run", $"-p:ConsumedPeftGen={BuildFacts.PeftGenVersion}", $"-p:ConsumedTorchSharp={BuildFacts.TorchSharpVersion}",
+            "run", "-p:PeftGenReport=true", $"-p:ConsumedPeftGen={BuildFacts.PeftGenVersion}", $"-p:ConsumedTorchSharp={BuildFacts.TorchSharpVersion}",
             $"-p:RestorePackagesPath={Path.Combine(packed.Root, "packages")}");
 
+        var report = await File.ReadAllTextAsync(Path.Combine(project, "obj", "Debug", "net10.0", "PeftGen", "PeftGen.report.md"), TestContext.Current.CancellationToken);
+        Assert.StartsWith("# PeftGen report", report);
+        Assert.Contains("| `first` | `Model.first` | Linear | Layer | LoRA | `first` |", report);
+        Assert.Contains("- `Model.forward`, Model.cs:", report);
         Assert.Contains("output 2x4", printed);
         Assert.Contains($"library {BuildFacts.PeftGenVersion}", printed);
         Assert.Contains("trains 48 of 212", printed);

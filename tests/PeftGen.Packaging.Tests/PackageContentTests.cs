@@ -23,6 +23,8 @@ public sealed class PackageContentTests(PackedLibrary packed)
                 "buildTransitive/OldLibstdcxx.targets",
                 "buildTransitive/PeftGen.targets",
                 "buildTransitive/RelaxLibstdcxxVersion.cs",
+                "buildTransitive/Report.targets",
+                "buildTransitive/Trimming.targets",
                 "lib/net10.0/PeftGen.dll",
                 "lib/net10.0/PeftGen.xml",
             ],

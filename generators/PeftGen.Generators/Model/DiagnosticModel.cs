@@ -12,4 +12,5 @@ internal sealed record DiagnosticModel(string Id, string File, TextSpan Span, Eq
 /// <summary>What the parser finds in a compilation.</summary>
 /// <param name="Classes">The classes to emit, sorted.</param>
 /// <param name="Diagnostics">What is wrong.</param>
-internal sealed record ParseResult(EquatableArray<ClassModel> Classes, EquatableArray<DiagnosticModel> Diagnostics);
+/// <param name="Report">What was made of the declarations; null: nobody asked.</param>
+internal sealed record ParseResult(EquatableArray<ClassModel> Classes, EquatableArray<DiagnosticModel> Diagnostics, ReportModel? Report = null);

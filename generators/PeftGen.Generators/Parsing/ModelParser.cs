@@ -8,7 +8,7 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>From annotated classes to the models of all classes to emit. Only the parser sees symbols.</summary>
 internal static class ModelParser
 {
-    public static ParseResult Parse(ImmutableArray<string> declaring, Compilation compilation, CancellationToken cancel)
+    public static ParseResult Parse(ImmutableArray<string> declaring, Compilation compilation, bool reports, CancellationToken cancel)
     {
         var diagnostics = new DiagnosticList();
         if (declaring.IsEmpty || KnownTypes.Find(compilation) is not { } known)
@@ -20,6 +20,7 @@ internal static class ModelParser
         var holders = new Dictionary<ModelClass, HashSet<ModelClass>>();
         var abstractly = new HashSet<ModelClass>();
 
+        var report = reports ? new ReportBuilder(scanner) : null;
         foreach (var symbol in declaring.Distinct().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>())
         {
             var methods = DeclarationParser.Parse(symbol, known, diagnostics);
@@ -34,6 +35,7 @@ internal static class ModelParser
             var finder = new SiteFinder(root, walker, sites, scanner, diagnostics);
             foreach (var method in methods)
                 finder.Match(method);
+            report?.Add(root, methods, walker, finder.Matches);
             roots[root] = methods;
             Group.Of(methods, diagnostics);
             Merge(holders, walker.Holders);
@@ -52,7 +54,8 @@ internal static class ModelParser
             .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
             .OrderBy(model => model.HintName, StringComparer.Ordinal)
             .ToEquatable();
-        return new ParseResult(classes, diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable());
+        var found = diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable();
+        return new ParseResult(classes, found, report?.Build(reach, closed, diagnostics.Items));
     }
 
     private static void Merge(Dictionary<ModelClass, HashSet<ModelClass>> all, Dictionary<ModelClass, HashSet<ModelClass>> one)

@@ -31,16 +31,20 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
     private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
 
+    /// <summary>What targets met, for the report.</summary>
+    public List<TargetMatch> Matches { get; } = [];
+
     public void Match(DeclaredMethod method)
     {
         foreach (var claim in method.Claims)
         {
             foreach (var item in claim.Targets.Resolve(_candidates).Items)
             {
-                var matched = walker.Places.Where(place => Matches(claim.Kind, item, place)).ToList();
+                var matched = walker.Places.Where(place => Meets(claim.Kind, item, place)).ToList();
                 if (item.Role is not null)
                     ReportRole(claim, item, matched);
                 var usable = matched.Where(place => IsUsable(claim, item, place)).ToList();
+                Matches.AddRange(matched.Select(place => new TargetMatch(claim, item, place, usable.Contains(place))));
                 if (usable.Count == 0)
                     ReportNothing(claim, item, matched);
                 foreach (var place in usable)
@@ -49,7 +53,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         }
     }
 
-    private static bool Matches(SiteKind kind, ResolvedItem item, Place place)
+    private static bool Meets(SiteKind kind, ResolvedItem item, Place place)
     {
         if (kind != SiteKind.Parameter)
             return item.Matches(place.Candidate);
