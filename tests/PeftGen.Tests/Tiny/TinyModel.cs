@@ -111,6 +111,8 @@ public sealed class TinyBlock : nn.Module<Tensor, Tensor>, IAdapted<Tensor, Tens
 
     public Tensor forward(AdapterNode adapter, ForwardContext context, Tensor x) => Run((Adapter)adapter, context, x);
 
+    public Tensor call(AdapterNode adapter, ForwardContext context, Tensor x) => Run((Adapter)adapter, context, x);
+
     public AdapterNode NewAdapterNode() => new Adapter();
 
     private Tensor Run(Adapter? adapter, ForwardContext context, Tensor x)
