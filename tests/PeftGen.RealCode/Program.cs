@@ -1,0 +1,1 @@
+return PeftGen.RealCode.RealCodeCommand.Run(args);

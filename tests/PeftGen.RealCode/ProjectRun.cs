@@ -1,0 +1,54 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using PeftGen.Generators;
+
+namespace PeftGen.RealCode;
+
+/// <summary>Makes each module class of a project a root, one after the other.</summary>
+internal static class ProjectRun
+{
+    private static readonly IReadOnlyList<MetadataReference> _references =
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(path => !Path.GetFileName(path).StartsWith("PeftGen.", StringComparison.Ordinal) && !Path.GetFileName(path).StartsWith("Microsoft.CodeAnalysis", StringComparison.Ordinal))
+            .Select(path => MetadataReference.CreateFromFile(path)),
+        MetadataReference.CreateFromFile(typeof(AdaptAttribute).Assembly.Location),
+    ];
+
+    /// <summary>Compiles a project once without a root and once for each module class.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="attribute">The attribute that makes a class a root.</param>
+    public static ProjectResult Run(SourceProject project, string attribute)
+    {
+        var plain = CSharpCompilation.Create("RealCode", project.Trees, _references, project.Options);
+        var compilation = ModuleClasses.MakePartial(plain);
+        var classes = ModuleClasses.Find(compilation).Where(c => project.Own.Contains(c.Declaration.SyntaxTree.FilePath)).ToList();
+        if (classes.Count == 0)
+            return new ProjectResult(project.Name, 0, []);
+        var baseline = Errors(compilation).Select(Key).ToHashSet();
+        return new ProjectResult(project.Name, baseline.Count, [.. classes.Select(c => RunRoot(compilation, c, attribute, baseline))]);
+    }
+
+    private static ClassResult RunRoot(CSharpCompilation compilation, ModuleClass root, string attribute, HashSet<string> baseline)
+    {
+        var annotated = ModuleClasses.Annotate(compilation, root, attribute);
+        var parse = (CSharpParseOptions)root.Declaration.SyntaxTree.Options;
+        var driver = CSharpGeneratorDriver.Create([new PeftGenerator().AsSourceGenerator()], parseOptions: parse)
+            .RunGeneratorsAndUpdateCompilation(annotated, out var updated, out var reported);
+        var result = driver.GetRunResult().Results.Single();
+        var findings = reported.Where(d => d.Severity >= DiagnosticSeverity.Warning && d.Id.StartsWith("PG", StringComparison.Ordinal)).Select(d => Finding.Of(d, d.Id, d.Severity == DiagnosticSeverity.Error)).ToList();
+        if (result.Exception is { } exception)
+            findings.Add(new Finding("exception", root.Name, $"{exception.GetType().Name}: {exception.Message} {exception.StackTrace?.Split('\n').FirstOrDefault()?.Trim()}", true));
+        // Errors that the code has without PeftGen are not PeftGen's, also not where a copied body repeats them.
+        findings.AddRange(Errors(updated).Where(d => !baseline.Contains(Key(d))).Select(d => Finding.Of(d, "C# " + d.Id, true)));
+        return new ClassResult(root.Name, result.GeneratedSources.IsDefault ? 0 : result.GeneratedSources.Length, findings);
+    }
+
+    private static IEnumerable<Diagnostic> Errors(Compilation compilation) => compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error);
+
+    private static string Key(Diagnostic error)
+    {
+        var at = error.Location.GetMappedLineSpan();
+        return $"{error.Id} {at.Path}:{at.StartLinePosition.Line}";
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.CodeAnalysis;
+
+namespace PeftGen.RealCode;
+
+/// <summary>Something that stands between a class and its adapter.</summary>
+/// <param name="Id">A diagnostic of PeftGen, one of the C# compiler in emitted code, or "exception".</param>
+/// <param name="Place">File and line.</param>
+/// <param name="Message">What is said.</param>
+/// <param name="IsError">Whether nothing runs with it.</param>
+internal sealed record Finding(string Id, string Place, string Message, bool IsError)
+{
+    /// <summary>A finding from a diagnostic.</summary>
+    public static Finding Of(Diagnostic diagnostic, string id, bool isError)
+    {
+        var at = diagnostic.Location.GetMappedLineSpan();
+        return new Finding(id, $"{at.Path}:{at.StartLinePosition.Line + 1}", diagnostic.GetMessage(), isError);
+    }
+}
+
+/// <summary>What became of a class as a root.</summary>
+internal enum Outcome
+{
+    /// <summary>Code was emitted and compiles.</summary>
+    Compiled,
+
+    /// <summary>Nothing below it can carry the method.</summary>
+    NoSite,
+
+    /// <summary>A diagnostic asks for a change of the code.</summary>
+    Refused,
+
+    /// <summary>The emitted code does not compile, or the compiler failed.</summary>
+    Broken,
+}
+
+/// <summary>One class as a root.</summary>
+/// <param name="Name">Its full name.</param>
+/// <param name="Files">How many files were emitted.</param>
+/// <param name="Findings">What was found wrong.</param>
+internal sealed record ClassResult(string Name, int Files, IReadOnlyList<Finding> Findings)
+{
+    // The attribute names all linear layers of any class, so that there is none is no mistake of the class.
+    private const string NoSuchTarget = "PG001";
+
+    /// <summary>What became of it.</summary>
+    public Outcome Outcome =>
+        Findings.Any(f => f.IsError && !f.Id.StartsWith("PG", StringComparison.Ordinal)) ? Outcome.Broken
+        : Findings.Any(f => f.IsError && f.Id != NoSuchTarget) ? Outcome.Refused
+        : Findings.Any(f => f.IsError) ? Outcome.NoSite
+        : Files > 0 ? Outcome.Compiled : Outcome.Broken;
+}
+
+/// <summary>The classes of one project.</summary>
+/// <param name="Name">The project.</param>
+/// <param name="BaselineErrors">How many errors the C# compiler finds without PeftGen, mostly for packages that are not here.</param>
+/// <param name="Classes">Its module classes.</param>
+internal sealed record ProjectResult(string Name, int BaselineErrors, IReadOnlyList<ClassResult> Classes)
+{
+    /// <summary>How many classes had this outcome.</summary>
+    public int Count(Outcome outcome) => Classes.Count(c => c.Outcome == outcome);
+}

@@ -1,0 +1,48 @@
+using Spectre.Console;
+
+namespace PeftGen.RealCode;
+
+/// <summary>A finding with the number of roots that meet it.</summary>
+internal sealed record CountedFinding(string Id, string Place, string Message, int Count);
+
+/// <summary>The results of all projects together.</summary>
+/// <param name="Projects">The projects with module classes.</param>
+internal sealed record Summary(IReadOnlyList<ProjectResult> Projects)
+{
+    /// <summary>The heads of the table's columns.</summary>
+    public static IReadOnlyList<string> Columns { get; } = ["Project", "Module classes", "No site", "Compiled", "Refused", "Broken", "Errors without PeftGen"];
+
+    /// <summary>Of the classes with a site, how many compile, of a hundred.</summary>
+    public double Percentage => Total(Outcome.Compiled) is var good && good + Total(Outcome.Refused) + Total(Outcome.Broken) is var all and > 0 ? 100.0 * good / all : 100;
+
+    /// <summary>What is wrong, each place once; the worst first.</summary>
+    public IReadOnlyList<CountedFinding> Findings => [.. Projects.SelectMany(p => p.Classes)
+        .Where(c => c.Outcome != Outcome.NoSite)
+        .SelectMany(c => c.Findings.Distinct())
+        .GroupBy(f => (f.Id, f.Place, f.Message))
+        .Select(g => new CountedFinding(g.Key.Id, g.Key.Place, g.Key.Message, g.Count()))
+        .OrderBy(f => f.Id.StartsWith("PG", StringComparison.Ordinal)).ThenBy(f => f.Id, StringComparer.Ordinal).ThenBy(f => f.Place, StringComparer.Ordinal)];
+
+    /// <summary>The rows of the table, and one for the whole.</summary>
+    public IEnumerable<IReadOnlyList<string>> Rows()
+    {
+        foreach (var p in Projects)
+            yield return Row(p.Name, p.Classes.Count, p.Count, p.BaselineErrors);
+        yield return Row("All", Projects.Sum(p => p.Classes.Count), Total, Projects.Sum(p => p.BaselineErrors));
+    }
+
+    /// <summary>The table for the console.</summary>
+    public Table ToTable()
+    {
+        var table = new Table();
+        table.AddColumns([.. Columns]);
+        foreach (var row in Rows())
+            table.AddRow([.. row.Select(Markup.Escape)]);
+        return table;
+    }
+
+    private static IReadOnlyList<string> Row(string name, int classes, Func<Outcome, int> count, int errors) =>
+        [name, $"{classes}", $"{count(Outcome.NoSite)}", $"{count(Outcome.Compiled)}", $"{count(Outcome.Refused)}", $"{count(Outcome.Broken)}", $"{errors}"];
+
+    private int Total(Outcome outcome) => Projects.Sum(p => p.Count(outcome));
+}
