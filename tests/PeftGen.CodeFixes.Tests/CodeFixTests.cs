@@ -40,7 +40,7 @@ public sealed class CodeFixTests
         // The outer class was reported first.
         Assert.Equal(before.Replace("static class", "static partial class", StringComparison.Ordinal), await project.TextAsync());
         await project.ApplyAsync(new MakePartialFix(), "Make partial");
-        Assert.Equal(Partial(before), await project.TextAsync());
+        Assert.Equal(Partial(Block) + "\n\n" + Partial(Root), await project.TextAsync());
         Assert.Empty(await project.ReportedAsync());
     }
 
