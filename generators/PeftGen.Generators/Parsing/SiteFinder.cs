@@ -1,4 +1,6 @@
 using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Diagnostics;
+using PeftGen.Generators.Model;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -28,6 +30,7 @@ internal sealed class CompiledSites
 /// <summary>Matches the targets of one root with what lies below it.</summary>
 internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
 {
+    private const int MostSuggestions = 3;
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
     private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
 
@@ -126,7 +129,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
             ReportCannotCarry(claim, item, other);
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
-            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name, Suggest(claim.Kind, item.Item.Text));
+            ReportNoSuchTarget(claim, span, item.Item.Text);
         else
             Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
@@ -150,18 +153,28 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
             Report("PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
     }
 
-    private string Suggest(SiteKind kind, string target)
+    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
+    {
+        var (message, names) = Suggest(claim.Kind, target);
+        IEnumerable<DiagnosticProperty> properties = names.Count == 0 ? []
+            : [new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))];
+        diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message]);
+    }
+
+    /// <summary>The end of the message, and what the target could be replaced with.</summary>
+    private (string message, IReadOnlyList<string> names) Suggest(SiteKind kind, string target)
     {
         var name = target.Substring(target.LastIndexOf('.') + 1);
         if (walker.Places.FirstOrDefault(p => p.Child?.Name == name && p.Child.Path != name) is { } renamed)
-            return $"; in checkpoints the field {name} is '{renamed.Child!.Path}'";
+            return ($"; in checkpoints the field {name} is '{renamed.Child!.Path}'", [renamed.Child.Path]);
         var names = _candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)).Where(n => n.Length > 0 && n != "*").Distinct().ToList();
-        var nearest = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal).FirstOrDefault();
-        if (nearest.n is not null && nearest.distance <= Math.Max(2, name.Length / 3))
-            return $"; did you mean '{nearest.n}'?";
+        var near = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal)
+            .Where(p => p.distance <= Math.Max(2, name.Length / 3)).Select(p => p.n).Take(MostSuggestions).ToList();
+        if (near.Count > 0)
+            return ($"; did you mean '{near[0]}'?", near);
         var fitting = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))
             .Select(p => p.Child!.Path).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10).ToList();
-        return fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}";
+        return (fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}", []);
     }
 
     private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>
