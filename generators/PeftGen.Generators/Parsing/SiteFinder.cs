@@ -129,7 +129,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
             ReportCannotCarry(claim, item, other);
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
-            ReportNoSuchTarget(claim, span, item.Item.Text);
+            ReportNoSuchTarget(claim, span, item.Item);
         else
             Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
@@ -150,15 +150,32 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         var names = matched.Where(p => p.Kind is PlaceKind.Layer or PlaceKind.Parameter or PlaceKind.Module && p.Path.Length > 0)
             .Select(p => $"{p.Owner.Symbol.Name}{(p.Child is null ? "" : "." + p.Child.Name)}").Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
         if (names.Count > 0)
-            Report("PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
+        {
+            var several = matched.Any(p => p.Child is not null && matched.Any(o => o.Owner == p.Owner && o.Child is not null && o.Child != p.Child && o.Kind == p.Kind));
+            Report(several ? "PG018" : "PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
+        }
     }
 
-    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
+    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, TargetItem item)
     {
+        var target = item.Text;
+        if (item.Pattern is { IsName: false } && (target.StartsWith("regex:", StringComparison.Ordinal) || target.Split('.').Any(s => s is "*" or "**" || s.All(char.IsDigit))))
+        {
+            ReportNoSuchPattern(claim, span, target);
+            return;
+        }
+
         var (message, names) = Suggest(claim.Kind, target);
         IEnumerable<DiagnosticProperty> properties = names.Count == 0 ? []
             : [new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))];
         diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message]);
+    }
+
+    private void ReportNoSuchPattern(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
+    {
+        var paths = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || (claim.Kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))).Select(p => p.Path).Distinct()
+            .OrderBy(p => EditDistance.Between(target, p)).ThenBy(p => p, StringComparer.Ordinal).Take(3).ToList();
+        Report("PG017", claim.Method, span, target, root.Symbol.Name, paths.Count == 0 ? "there are no layers" : $"the nearest are {string.Join(", ", paths)}");
     }
 
     /// <summary>The end of the message, and what the target could be replaced with.</summary>
