@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -64,7 +65,8 @@ public sealed class PeftGenerator : IIncrementalGenerator
         {
             var tree = compilation.SyntaxTrees.FirstOrDefault(t => t.FilePath == diagnostic.File && diagnostic.Span.End <= t.Length);
             var location = tree is null ? Location.None : Location.Create(tree, diagnostic.Span);
-            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, diagnostic.Arguments.ToArray<object>()));
+            var properties = diagnostic.Properties.ToImmutableDictionary(p => p.Name, p => (string?)p.Value);
+            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, properties, diagnostic.Arguments.ToArray<object>()));
         }
     }
 }

@@ -6,7 +6,7 @@ namespace PeftGen.Packaging.Tests;
 public sealed class PackageContentTests(PackedLibrary packed)
 {
     [Fact]
-    public void Holds_the_library_its_generator_and_the_build_targets_and_nothing_else()
+    public void Holds_the_library_its_generator_its_code_fixes_and_the_build_targets_and_nothing_else()
     {
         using var package = ZipFile.OpenRead(packed.File);
 
@@ -19,6 +19,7 @@ public sealed class PackageContentTests(PackedLibrary packed)
             [
                 "PeftGen.nuspec",
                 "README.md",
+                "analyzers/dotnet/cs/PeftGen.CodeFixes.dll",
                 "analyzers/dotnet/cs/PeftGen.Generators.dll",
                 "buildTransitive/OldLibstdcxx.targets",
                 "buildTransitive/PeftGen.targets",

@@ -21,13 +21,42 @@ internal static class Descriptors
 
     public static readonly DiagnosticDescriptor WeightPastModule = new("PG014", "Weight read past its module", "{0} is read past its module, so what the adapter does to it is computed whole in each call; call {1} instead", "PeftGen", DiagnosticSeverity.Warning, true, helpLinkUri: Page("PG014"));
 
+    public static readonly DiagnosticDescriptor StateWritten = Info("PG015", "State written while running", "{0} writes {1}, which all adapters on this module share; pass it as an argument where they must not");
+    public static readonly DiagnosticDescriptor NotCompiledCandidate = Warning("PG016", "Class that may stand there is not compiled", "{0} may stand where an abstract module is declared and has targets, but is not partial, so nothing is adapted in it; declare it 'partial'");
+    public static readonly DiagnosticDescriptor NoSuchPattern = Error("PG017", "No path fits the pattern", "'{0}' matches no path below {1}, whatever the index; {2}");
+    public static readonly DiagnosticDescriptor RoleOfSeveral = Info("PG018", "Role stands for several fields", "'{0}' stands for several fields of one class: {1}; name them where not all are meant");
+    public static readonly DiagnosticDescriptor SharedMerge = Warning("PG019", "Shared parameter cannot be merged", "{0} and {1} are one parameter, and {2} is adapted, so MergeInto will refuse; run the model with its adapter, or leave {2} out");
+    public static readonly DiagnosticDescriptor NotWithin = Error("PG020", "Not among the targets", "'{0}' of {1} is none of {2}; add it there, or leave it out here");
+    public static readonly DiagnosticDescriptor NothingConcrete = Warning("PG021", "Nothing runs the declaration", "[{0}] stands on {1}, which is abstract and from which no class here derives, so nothing can run it; put it on the model's class");
+    public static readonly DiagnosticDescriptor Repeated = Warning("PG022", "Target repeated", "'{0}' adds nothing: the targets before it have all that it matches; leave it out");
+    public static readonly DiagnosticDescriptor LeavesOutNothing = Warning("PG023", "Nothing is left out", "'{0}' of {1} is none of {2}, so it leaves out nothing; correct it, or leave it away");
+    public static readonly DiagnosticDescriptor NotRegistered = Warning("PG024", "List is not registered", "{0}.{1} is no ModuleList, so TorchSharp does not register what it holds: it is missing in state_dict, .to() and training; use ModuleList, or register_module for each");
+    public static readonly DiagnosticDescriptor PropertyKey = Info("PG025", "Property has another key", "TorchSharp registers the property {0}.{1} as <{1}>k__BackingField, so the base's state_dict has that key; use a field where files have to fit");
+    public static readonly DiagnosticDescriptor RegisteredAs = Warning("PG026", "Registered under another name", "{0} is registered as '{1}', but its path in checkpoints is '{2}'; put [Name(\"{1}\")] on the field");
+    public static readonly DiagnosticDescriptor BadName = Error("PG027", "Name is no path", "[Name(\"{0}\")] on {1} {2}");
+    public static readonly DiagnosticDescriptor InputNoTensor = Warning("PG028", "Input is no tensor", "[Input] on {0} is ignored, since it is a {1} and slots ask for tensors; put it on a Tensor");
+    public static readonly DiagnosticDescriptor NoGradients = Warning("PG029", "Target runs without gradients", "{0} runs under {1}, so the adapter learns nothing there; move it out, or detach its result instead");
+    public static readonly DiagnosticDescriptor LargerThanLayer = Warning("PG031", "Number larger than the layer", "{0} is {1}, and {2} has only {3} features on one side, so more than {3} cannot add anything; choose less");
+    public static readonly DiagnosticDescriptor FileLocal = Error("PG032", "Class is local to its file", "{0} is 'file', so generated code cannot extend it; remove the word");
+    public static readonly DiagnosticDescriptor RunsInConstructor = Warning("PG033", "Target runs in a constructor", "{0} stands in {1}, which takes no adapter, so it always runs as the base; move it into a method");
+    public static readonly DiagnosticDescriptor CannotMerge = Info("PG034", "Group cannot be merged", "{0} cannot be merged with {1}, so MergeInto is not emitted for its group");
+    public static readonly DiagnosticDescriptor DynamicCall = Warning("PG035", "Dynamic call cannot be followed", "{0} is dynamic, so what it runs is known only at run time and runs as the base; declare its type");
+    public static readonly DiagnosticDescriptor SiteInLoop = Info("PG037", "One site for all turns of a loop", "this {0} site stands in a loop, so all turns share one slot; write the turns out, or put the loop's body into a module of its own, where each has to learn for itself");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
-        [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule];
+        [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop];
 
-    private static DiagnosticDescriptor Error(string id, string title, string message) =>
-        new(id, title, message, "PeftGen", DiagnosticSeverity.Error, isEnabledByDefault: true, helpLinkUri: Page(id));
+    private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
+
+    private static DiagnosticDescriptor Warning(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Warning);
+
+    private static DiagnosticDescriptor Info(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Info);
+
+    private static DiagnosticDescriptor Create(string id, string title, string message, DiagnosticSeverity severity) =>
+        new(id, title, message, "PeftGen", severity, isEnabledByDefault: true, helpLinkUri: Page(id));
 
     private static string Page(string id) => $"https://github.com/peftgen/peftgen/blob/main/docs/diagnostics/{id}.md";
 }

@@ -7,7 +7,13 @@ namespace PeftGen.Generators.Model;
 /// <param name="File">The path of the syntax tree.</param>
 /// <param name="Span">The place in it.</param>
 /// <param name="Arguments">What the message's placeholders stand for.</param>
-internal sealed record DiagnosticModel(string Id, string File, TextSpan Span, EquatableArray<string> Arguments);
+/// <param name="Properties">What it carries for code fixes.</param>
+internal sealed record DiagnosticModel(string Id, string File, TextSpan Span, EquatableArray<string> Arguments, EquatableArray<DiagnosticProperty> Properties);
+
+/// <summary>A named value that a diagnostic carries.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Value">The value.</param>
+internal sealed record DiagnosticProperty(string Name, string Value);
 
 /// <summary>What the parser finds in a compilation.</summary>
 /// <param name="Classes">The classes to emit, sorted.</param>

@@ -11,9 +11,11 @@ internal sealed class DiagnosticList
 
     public List<DiagnosticModel> Items { get; } = [];
 
-    public void Add(string id, SyntaxTree tree, TextSpan span, params string[] arguments)
+    public void Add(string id, SyntaxTree tree, TextSpan span, params string[] arguments) => Add(id, tree, span, [], arguments);
+
+    public void Add(string id, SyntaxTree tree, TextSpan span, IEnumerable<DiagnosticProperty> properties, string[] arguments)
     {
-        var diagnostic = new DiagnosticModel(id, tree.FilePath, span, arguments.ToEquatable());
+        var diagnostic = new DiagnosticModel(id, tree.FilePath, span, arguments.ToEquatable(), properties.ToEquatable());
         if (_seen.Add(diagnostic))
             Items.Add(diagnostic);
     }

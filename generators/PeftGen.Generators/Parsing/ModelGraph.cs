@@ -52,6 +52,9 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         return type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i, to));
     }
 
+    /// <summary>Whether a class of this compilation that is not abstract derives from another.</summary>
+    public bool HasConcrete(ModelClass type) => AllModules().Any(m => !m.IsAbstract && IsAssignable(m, type.Symbol));
+
     /// <summary>The names of all methods of module classes, and of what all modules have.</summary>
     public HashSet<string> MethodNames => _methodNames ??= [.. AllModules().SelectMany(m => m.GetMembers()).OfType<IMethodSymbol>().Where(m => m.MethodKind == MethodKind.Ordinary).Select(m => m.Name), "forward", "call"];
 

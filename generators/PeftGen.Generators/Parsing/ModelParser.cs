@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Checks;
 using PeftGen.Generators.Model;
 
 namespace PeftGen.Generators.Parsing;
@@ -19,6 +20,8 @@ internal static class ModelParser
         var roots = new Dictionary<ModelClass, List<DeclaredMethod>>();
         var holders = new Dictionary<ModelClass, HashSet<ModelClass>>();
         var abstractly = new HashSet<ModelClass>();
+        var certain = new HashSet<ModelClass>();
+        var matches = new List<TargetMatch>();
 
         var report = reports ? new ReportBuilder(scanner) : null;
         foreach (var symbol in declaring.Distinct().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>())
@@ -40,15 +43,18 @@ internal static class ModelParser
             Group.Of(methods, diagnostics);
             Merge(holders, walker.Holders);
             abstractly.UnionWith(walker.Abstractly);
+            certain.UnionWith(walker.Certain);
+            matches.AddRange(finder.Matches);
         }
 
         var reach = new Reachability(graph, scanner, sites, holders, roots.Keys, []);
         NeverCalled.Report(graph, scanner, sites, reach, diagnostics);
         // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
         var closed = reach.Classes.Where(type =>
-            !PartialCheck.Passes(type, roots.ContainsKey(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)).ToList();
+            !PartialCheck.Passes(type, roots.ContainsKey(type), certain.Contains(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)).ToList();
         if (closed.Count > 0)
             reach = new Reachability(graph, scanner, sites, holders, roots.Keys, closed);
+        ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, matches, diagnostics));
         var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);
         var classes = reach.Classes
             .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
@@ -71,20 +77,33 @@ internal static class ModelParser
 /// <summary>Code can only be generated into classes that are partial, with all classes around them.</summary>
 internal static class PartialCheck
 {
-    public static bool Passes(ModelClass type, bool isRoot, DiagnosticList diagnostics)
+    public static bool Passes(ModelClass type, bool isRoot, bool isCertain, DiagnosticList diagnostics)
     {
         var passes = true;
         for (INamedTypeSymbol? current = type.Symbol; current is not null; current = current.ContainingType)
         {
             foreach (var declaration in current.DeclaringSyntaxReferences.Select(r => r.GetSyntax()).OfType<TypeDeclarationSyntax>())
             {
+                if (declaration.Modifiers.Any(m => m.ValueText == "file"))
+                {
+                    diagnostics.Add("PG032", declaration.SyntaxTree, declaration.Identifier.Span, current.Name);
+                    passes = false;
+                    continue;
+                }
+
                 if (declaration.Modifiers.Any(m => m.ValueText == "partial"))
                     continue;
+                passes = false;
+                if (!isCertain)
+                {
+                    diagnostics.Add("PG016", declaration.SyntaxTree, declaration.Identifier.Span, current.Name);
+                    continue;
+                }
+
                 var why = !SymbolEqualityComparer.Default.Equals(current, type.Symbol) ? $"is declared around {type.Symbol.Name}, which is compiled"
                     : isRoot ? "bears a method of adaptation"
                     : "lies on the way to a target";
                 diagnostics.Add("PG004", declaration.SyntaxTree, declaration.Identifier.Span, current.Name, why);
-                passes = false;
             }
         }
 

@@ -56,20 +56,25 @@ internal sealed class PlaceWalker
     /// <summary>Classes met where only an abstract type is declared.</summary>
     public HashSet<ModelClass> Abstractly { get; } = [];
 
+    /// <summary>Classes that stand below the root for sure: each on the way is declared by its own type.</summary>
+    public HashSet<ModelClass> Certain { get; } = [];
+
     public static PlaceWalker Walk(ModelGraph graph, ModelClass root, CancellationToken cancel)
     {
         var walker = new PlaceWalker(graph, cancel);
-        walker.WalkClass(root, "", null);
+        walker.WalkClass(root, "", null, true);
         return walker;
     }
 
-    private void WalkClass(ModelClass type, string path, ModelClass? holder)
+    private void WalkClass(ModelClass type, string path, ModelClass? holder, bool isCertain)
     {
         _cancel.ThrowIfCancellationRequested();
         if (!Holders.TryGetValue(type, out var holders))
             Holders[type] = holders = [];
         if (holder is not null)
             holders.Add(holder);
+        if (isCertain)
+            Certain.UnionWith(type.Lineage);
 
         // A class may hold itself, at any depth: twice on one path shows every pair of neighbours.
         _onPath.TryGetValue(type, out var depth);
@@ -79,11 +84,11 @@ internal sealed class PlaceWalker
         Places.Add(new Place(PlaceKind.Module, path, type, null, type.Symbol));
         foreach (var ancestor in type.Lineage)
             foreach (var child in ancestor.Own)
-                WalkChild(type, ancestor, child, Join(path, child.ElementPath));
+                WalkChild(type, ancestor, child, Join(path, child.ElementPath), isCertain);
         _onPath[type] = depth;
     }
 
-    private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path)
+    private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path, bool isCertain)
     {
         switch (child.Shape)
         {
@@ -111,7 +116,7 @@ internal sealed class PlaceWalker
                 Abstractly.Add(candidate);
             // Any class may stand in an abstract place: those already met are linked, but not walked at every path again.
             if (isNew || child.Shape == ChildShape.Composite || !_onPath.ContainsKey(candidate) || _onPath[candidate] == 0)
-                WalkClass(candidate, child.Shape == ChildShape.Sequential ? Join(path, "*") : path, holder);
+                WalkClass(candidate, child.Shape == ChildShape.Sequential ? Join(path, "*") : path, holder, isCertain && child.Shape == ChildShape.Composite);
             else
                 Holders[candidate].Add(holder);
         }

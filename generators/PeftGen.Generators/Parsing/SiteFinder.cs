@@ -1,4 +1,6 @@
 using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Diagnostics;
+using PeftGen.Generators.Model;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -28,6 +30,7 @@ internal sealed class CompiledSites
 /// <summary>Matches the targets of one root with what lies below it.</summary>
 internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
 {
+    private const int MostSuggestions = 3;
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
     private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
 
@@ -126,7 +129,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
             ReportCannotCarry(claim, item, other);
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
-            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name, Suggest(claim.Kind, item.Item.Text));
+            ReportNoSuchTarget(claim, span, item.Item);
         else
             Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
@@ -147,21 +150,48 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         var names = matched.Where(p => p.Kind is PlaceKind.Layer or PlaceKind.Parameter or PlaceKind.Module && p.Path.Length > 0)
             .Select(p => $"{p.Owner.Symbol.Name}{(p.Child is null ? "" : "." + p.Child.Name)}").Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
         if (names.Count > 0)
-            Report("PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
+        {
+            var several = matched.Any(p => p.Child is not null && matched.Any(o => o.Owner == p.Owner && o.Child is not null && o.Child != p.Child && o.Kind == p.Kind));
+            Report(several ? "PG018" : "PG011", claim.Method, claim.SpanOf(item.Item), item.Item.Text, string.Join(", ", names));
+        }
     }
 
-    private string Suggest(SiteKind kind, string target)
+    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, TargetItem item)
+    {
+        var target = item.Text;
+        if (item.Pattern is { IsName: false } && (target.StartsWith("regex:", StringComparison.Ordinal) || target.Split('.').Any(s => s is "*" or "**" || s.All(char.IsDigit))))
+        {
+            ReportNoSuchPattern(claim, span, target);
+            return;
+        }
+
+        var (message, names) = Suggest(claim.Kind, target);
+        IEnumerable<DiagnosticProperty> properties = names.Count == 0 ? []
+            : [new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))];
+        diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message]);
+    }
+
+    private void ReportNoSuchPattern(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
+    {
+        var paths = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || (claim.Kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))).Select(p => p.Path).Distinct()
+            .OrderBy(p => EditDistance.Between(target, p)).ThenBy(p => p, StringComparer.Ordinal).Take(3).ToList();
+        Report("PG017", claim.Method, span, target, root.Symbol.Name, paths.Count == 0 ? "there are no layers" : $"the nearest are {string.Join(", ", paths)}");
+    }
+
+    /// <summary>The end of the message, and what the target could be replaced with.</summary>
+    private (string message, IReadOnlyList<string> names) Suggest(SiteKind kind, string target)
     {
         var name = target.Substring(target.LastIndexOf('.') + 1);
         if (walker.Places.FirstOrDefault(p => p.Child?.Name == name && p.Child.Path != name) is { } renamed)
-            return $"; in checkpoints the field {name} is '{renamed.Child!.Path}'";
+            return ($"; in checkpoints the field {name} is '{renamed.Child!.Path}'", [renamed.Child.Path]);
         var names = _candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)).Where(n => n.Length > 0 && n != "*").Distinct().ToList();
-        var nearest = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal).FirstOrDefault();
-        if (nearest.n is not null && nearest.distance <= Math.Max(2, name.Length / 3))
-            return $"; did you mean '{nearest.n}'?";
+        var near = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal)
+            .Where(p => p.distance <= Math.Max(2, name.Length / 3)).Select(p => p.n).Take(MostSuggestions).ToList();
+        if (near.Count > 0)
+            return ($"; did you mean '{near[0]}'?", near);
         var fitting = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))
             .Select(p => p.Child!.Path).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10).ToList();
-        return fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}";
+        return (fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}", []);
     }
 
     private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>

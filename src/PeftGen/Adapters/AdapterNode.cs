@@ -200,7 +200,7 @@ public readonly struct NodeLookup
         {
             if (ReferenceEquals(member.Host, module))
                 return _node[member.Name];
-            if (member.Kind is not (MemberKind.Layers or MemberKind.Children))
+            if (!member.IsList)
                 continue;
             foreach (var (name, element) in member.Elements())
                 if (ReferenceEquals(element, module))

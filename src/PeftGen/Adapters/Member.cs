@@ -74,6 +74,11 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
     /// <inheritdoc cref="Layer"/>
     public static Member Plain(string name, object? host, string? path = null) => new(MemberKind.Plain, name, path ?? name, host);
 
+    /// <summary>Whether the host holds modules by index or key.</summary>
+    internal bool IsList => Kind is MemberKind.Layers or MemberKind.Children
+        || (Kind == MemberKind.Plain && Host is IEnumerable<Module?> or System.Collections.IDictionary)
+        || (Kind == MemberKind.Plain && Host?.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(ModuleDict<>));
+
     /// <summary>The elements of a list or dictionary with their names in paths.</summary>
     internal IEnumerable<(string name, Module module)> Elements()
     {

@@ -98,7 +98,7 @@ public class DeclarationDiagnosticTests
     [InlineData("Scale(targets: \"q\", by: [|-10.5|])", "by is -10.5; Scale takes by from -10 to 10")]
     [InlineData("Scale([|double.NaN|])", "by is NaN; Scale takes by from -10 to 10")]
     [InlineData("LoRA(rank: [|0|], targets: \"q\")", "rank is 0; LoRA takes rank from 1 to 65536")]
-    [InlineData("LoRA(8, targets: \"q\", Dropout = [|1.5|])", "Dropout is 1.5; LoRA takes Dropout from 0 to 0.999999")]
+    [InlineData("LoRA(4, targets: \"q\", Dropout = [|1.5|])", "Dropout is 1.5; LoRA takes Dropout from 0 to 0.999999")]
     public void OutOfRange(string attribute, string message) => Marked.Reports("PG006", message, $$"""
         [{{(attribute.Contains("targets", StringComparison.Ordinal) ? attribute : attribute.Replace("|])", "|], \"q\")", StringComparison.Ordinal))}}]
         {{Model}}

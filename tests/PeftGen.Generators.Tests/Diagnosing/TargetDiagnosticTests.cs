@@ -13,7 +13,6 @@ public class TargetDiagnosticTests
     [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj")]
     [InlineData("[|@\"q_porj\"|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     [InlineData("[|Names.Wrong|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
-    [InlineData("\"[|regex:.*\\\\.missing|]\"", "'regex:.*\\.missing' matches nothing below Model; there are act, q_proj, v_proj")]
     public void NoSuchTarget(string targets, string message)
     {
         // An escape in a literal makes it longer than its value: then the whole literal is marked.
@@ -164,19 +163,41 @@ public class TargetDiagnosticTests
     }
 
     private const string Roles = """
-        [Scale(targets: "[|q|],[|ffn_in|]")]
+        [Scale(targets: "[|q|],[|k|]")]
         public partial class Model : Module<Tensor, Tensor>
         {
-            private readonly Linear q_proj = Linear(4, 4), gate_proj = Linear(4, 4), up_proj = Linear(4, 4);
+            private readonly Linear q_proj = Linear(4, 4), gate_proj = Linear(4, 4), k_proj = Linear(4, 4);
 
             public Model() : base("model") => RegisterComponents();
 
-            public override Tensor forward(Tensor x) => up_proj.forward(gate_proj.forward(q_proj.forward(x)));
+            public override Tensor forward(Tensor x) => k_proj.forward(gate_proj.forward(q_proj.forward(x)));
         }
         """;
 
     [Fact]
-    public void RolesAreListed() => Marked.Reports([("PG011", "'q' stands for Model.q_proj"), ("PG011", "'ffn_in' stands for Model.gate_proj, Model.up_proj")], Roles);
+    public void RolesAreListed() => Marked.Reports([("PG011", "'q' stands for Model.q_proj"), ("PG011", "'k' stands for Model.k_proj")], Roles);
+
+    [Fact]
+    public void RolesOfSeveralFields() => Marked.Reports("PG018", "'ffn_in' stands for several fields of one class: Model.gate_proj, Model.up_proj; name them where not all are meant", """
+        [Scale(targets: "[|ffn_in|]")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear gate_proj = Linear(4, 4), up_proj = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => up_proj.forward(gate_proj.forward(x));
+        }
+        """);
+
+    [Theory]
+    [InlineData("regex:.*missing", "the nearest are v_proj, q_proj, act")]
+    [InlineData("act.*.q_proj", "the nearest are q_proj, v_proj, act")]
+    [InlineData("layers.3.q_proj", "the nearest are q_proj, v_proj, act")]
+    public void PatternsThatMatchNothing(string target, string nearest) => Marked.Reports("PG017", $"'{target}' matches no path below Model, whatever the index; {nearest}", $$"""
+        [Scale(targets: "[|{{target}}|],q_proj")]
+        {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+        """);
 
     [Fact]
     public void RolesAreInformationThatCanBeSilencedOrRaised()

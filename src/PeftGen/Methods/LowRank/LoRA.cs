@@ -17,7 +17,7 @@ namespace PeftGen;
 /// <param name="rank">The rank of the update. Default: 8.</param>
 /// <param name="alpha">The numerator of the scaling. Default: 8.</param>
 /// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
-public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
+public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
     internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA";
     private const string Biases = "biases", Tokens = "tokens";
@@ -34,6 +34,7 @@ public sealed class LoRA([InRange(1, 65536)] int rank = 8, [InRange(0, 1e9)] dou
     public string Targets { get; } = targets;
 
     /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
+    [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
     /// <summary>Indices of the blocks to adapt; null: all.</summary>

@@ -21,9 +21,11 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public string Targets { get; } = targets;
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
+    [Within(nameof(Targets))]
     public string Feedforward { get; } = feedforward;
 
     /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
+    [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
     /// <summary>Modules that train whole, in copies that belong to the adapter.</summary>

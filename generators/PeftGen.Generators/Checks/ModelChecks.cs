@@ -1,0 +1,32 @@
+using PeftGen.Generators.Parsing;
+
+namespace PeftGen.Generators.Checks;
+
+/// <summary>What the checks look at: all that the parser found.</summary>
+/// <param name="Graph">The classes.</param>
+/// <param name="Scanner">Their bodies.</param>
+/// <param name="Sites">The sites.</param>
+/// <param name="Reach">What is compiled.</param>
+/// <param name="Roots">The annotated classes with what they declare.</param>
+/// <param name="Matches">What the targets of all roots met.</param>
+/// <param name="Diagnostics">Where to report.</param>
+internal sealed record CheckContext(
+    ModelGraph Graph, BodyScanner Scanner, CompiledSites Sites, Reachability Reach, IReadOnlyDictionary<ModelClass, List<DeclaredMethod>> Roots,
+    IReadOnlyList<TargetMatch> Matches, DiagnosticList Diagnostics)
+{
+    /// <summary>The compiled methods of compiled classes.</summary>
+    public IEnumerable<MethodScan> Compiled => Reach.Classes.SelectMany(Scanner.Scan).Where(scan => Reach.Methods.Contains(scan.Symbol));
+}
+
+/// <summary>Mistakes that leave the emitted code sound: the model would do something else than its declarations say.</summary>
+internal static class ModelChecks
+{
+    public static void Run(CheckContext context)
+    {
+        DeclarationChecks.Run(context);
+        TargetChecks.Run(context);
+        FieldChecks.Run(context);
+        BodyChecks.Run(context);
+        ConstructorChecks.Run(context);
+    }
+}

@@ -1,0 +1,103 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Parsing;
+
+namespace PeftGen.Generators.Checks;
+
+/// <summary>Targets that say less or more than they seem to.</summary>
+internal static class TargetChecks
+{
+    public static void Run(CheckContext context)
+    {
+        foreach (var claim in context.Matches.GroupBy(m => m.Claim))
+            CheckRepeats(context, claim.Key, [.. claim.Where(m => m.IsSite)]);
+        foreach (var method in context.Roots.Values.SelectMany(m => m))
+        {
+            CheckParts(context, method, "WithinAttribute", "PG020");
+            CheckParts(context, method, "LeavesOutAttribute", "PG023");
+            CheckSizes(context, method);
+        }
+
+        CheckShared(context);
+    }
+
+    /// <summary>An item whose sites earlier items have already.</summary>
+    private static void CheckRepeats(CheckContext context, DeclaredClaim claim, List<TargetMatch> matches)
+    {
+        var taken = new HashSet<string>();
+        foreach (var item in matches.GroupBy(m => m.Item).OrderBy(g => g.Key.Item.Start))
+        {
+            var paths = item.Select(m => m.Place.Path).ToList();
+            if (taken.Count > 0 && paths.All(taken.Contains))
+                context.Diagnostics.Add("PG022", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item.Key.Item), item.Key.Item.Text);
+            taken.UnionWith(paths);
+        }
+    }
+
+    /// <summary>Lists of targets that pick from another list: what they name has to be among its sites.</summary>
+    private static void CheckParts(CheckContext context, DeclaredMethod method, string attribute, string id)
+    {
+        foreach (var property in DeclaredMethod.Properties(method.Type))
+        {
+            if (DeclaredMethod.AttributesOf(property, attribute).FirstOrDefault()?.ConstructorArguments is not [{ Value: string whole }])
+                continue;
+            var (argument, span) = method.PlaceOf(property.Name);
+            if (argument is null || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
+                continue;
+            var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).Select(m => m.Place.Candidate).ToList();
+            foreach (var item in list.Resolve(sites).Items)
+                if (sites.Count > 0 && !sites.Any(item.Matches))
+                    context.Diagnostics.Add(id, method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length), item.Item.Text, property.Name, whole);
+        }
+    }
+
+    /// <summary>A number that is larger than the layer it is for, where the layer's sizes are constants.</summary>
+    private static void CheckSizes(CheckContext context, DeclaredMethod method)
+    {
+        foreach (var parameter in method.Data.AttributeConstructor!.Parameters)
+        {
+            if (!DeclaredMethod.Has(parameter, "BoundedBySizeAttribute") || method.ValueOf(parameter.Name)?.Value is not int value || method.PlaceOf(parameter.Name).argument is null)
+                continue;
+            foreach (var match in context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Place.Kind == PlaceKind.Layer))
+                if (SmallestSize(context, match.Place.Child!) is { } size && size < value)
+                {
+                    var child = match.Place.Child!;
+                    context.Diagnostics.Add("PG031", method.Syntax.SyntaxTree, method.PlaceOf(parameter.Name).span,
+                        parameter.Name, value.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{match.Place.Owner.Symbol.Name}.{child.Name}", size.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                }
+        }
+    }
+
+    private static long? SmallestSize(CheckContext context, ModelChild child)
+    {
+        foreach (var syntax in child.Symbol.DeclaringSyntaxReferences.Select(r => r.GetSyntax()))
+        {
+            var value = syntax switch { VariableDeclaratorSyntax field => field.Initializer?.Value, PropertyDeclarationSyntax property => property.Initializer?.Value, _ => null };
+            if (value is not InvocationExpressionSyntax { ArgumentList.Arguments: { Count: >= 2 } arguments } || !KnownTypes.DerivesFrom(child.Type, context.Graph.Known.Linear))
+                continue;
+            var model = context.Scanner.ModelOf(syntax.SyntaxTree);
+            var sizes = arguments.Take(2).Select(a => model.GetConstantValue(a.Expression) is { HasValue: true, Value: IConvertible number and not string } ? number.ToInt64(null) : long.MaxValue).Min();
+            if (sizes != long.MaxValue)
+                return sizes;
+        }
+
+        return null;
+    }
+
+    /// <summary><c>head.weight = embed.weight</c>: what is shared is not merged.</summary>
+    private static void CheckShared(CheckContext context)
+    {
+        var merges = context.Roots.Values.SelectMany(m => m).Any(m => m.Merges);
+        foreach (var type in merges ? context.Reach.Classes.ToList() : [])
+            foreach (var assignment in SourceOrder.PartsOf(type.Symbol).SelectMany(p => p.DescendantNodes().OfType<AssignmentExpressionSyntax>()))
+            {
+                if (assignment is not { Left: MemberAccessExpressionSyntax { Name.Identifier.ValueText: "weight" or "bias" } left, Right: MemberAccessExpressionSyntax { Name.Identifier.ValueText: "weight" or "bias" } right })
+                    continue;
+                var receivers = new ReceiverFinder(context.Graph, type, context.Scanner.ModelOf(assignment.SyntaxTree), default);
+                var adapted = new[] { left, right }.Select(s => s.Expression).FirstOrDefault(e => receivers.Of(e) is { IsDirect: true } r && context.Sites.Contains(r.Target.owner, r.Target.child));
+                if (adapted is not null)
+                    context.Diagnostics.Add("PG019", assignment.SyntaxTree, assignment.Span, left.ToString(), right.ToString(), adapted.ToString());
+            }
+    }
+}

@@ -1,0 +1,11 @@
+namespace PeftGen.Generators.Diagnostics;
+
+/// <summary>What diagnostics carry for code fixes beside their message.</summary>
+internal static class DiagnosticProperties
+{
+    /// <summary>What the marked target could be replaced with, the nearest first, separated by commas.</summary>
+    public const string Suggestions = "Suggestions";
+
+    /// <summary>The marked target.</summary>
+    public const string Target = "Target";
+}

@@ -1,0 +1,131 @@
+using Microsoft.CodeAnalysis.CodeFixes;
+
+namespace PeftGen.CodeFixes.Tests;
+
+public sealed class CodeFixTests
+{
+    private const string Block = """
+        /// <summary>Outer.</summary>
+        public static class Outer // around
+        {
+            public sealed class Block : Module<Tensor, Tensor> // here
+            {
+                private readonly Linear q_proj = Linear(4, 4);
+
+                public Block() : base("block") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => q_proj.forward(x);
+            }
+        }
+        """;
+
+    private const string Root = """
+        [Scale(targets: "q_proj")] // root
+        public class Model : Module<Tensor, Tensor>
+        {
+            private readonly Outer.Block block = new();
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => block.forward(x);
+        }
+        """;
+
+    [Fact]
+    public async Task Makes_a_class_partial_with_those_around_it()
+    {
+        using var project = new FixedProject(Block + "\n\n" + Root.Replace("public class", "public partial class", StringComparison.Ordinal));
+        var before = await project.TextAsync();
+        await project.ApplyAsync(new MakePartialFix(), "Make partial");
+        // The outer class was reported first.
+        Assert.Equal(before.Replace("static class", "static partial class", StringComparison.Ordinal), await project.TextAsync());
+        await project.ApplyAsync(new MakePartialFix(), "Make partial");
+        Assert.Equal(Partial(Block) + "\n\n" + Partial(Root), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Theory]
+    [InlineData(FixAllScope.Document, false)]
+    [InlineData(FixAllScope.Project, true)]
+    [InlineData(FixAllScope.Solution, true)]
+    public async Task Makes_all_classes_partial(FixAllScope scope, bool both)
+    {
+        using var project = new FixedProject(Block, Root);
+        await project.ApplyToAllAsync(new MakePartialFix(), scope);
+        Assert.Equal(Partial(Block), await project.TextAsync());
+        Assert.Equal(both ? Partial(Root) : Root, await project.TextAsync(1));
+        Assert.Equal(both ? 0 : 1, (await project.ReportedAsync()).Length);
+    }
+
+    [Fact]
+    public async Task Corrects_the_mistyped_target_alone()
+    {
+        var model = Model("\"v_proj, q_porj\" /* both */", "v_proj.forward(q_proj.forward(x))");
+        using var project = new FixedProject(model);
+        Assert.Equal(["Change to 'q_proj'"], (await project.OfferedAsync(new CorrectTargetFix())).Take(1).Select(a => a.Title));
+        await project.ApplyAsync(new CorrectTargetFix(), "Change to 'q_proj'");
+        Assert.Equal(model.Replace("q_porj", "q_proj", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Fact]
+    public async Task Offers_the_other_near_names_too()
+    {
+        using var project = new FixedProject(Model("\"w_proj\"", "v_proj.forward(q_proj.forward(x))"));
+        Assert.Equal(["Change to 'q_proj'", "Change to 'v_proj'"], (await project.OfferedAsync(new CorrectTargetFix())).Select(a => a.Title));
+    }
+
+    [Fact]
+    public async Task Writes_the_path_that_a_renamed_field_has_in_checkpoints()
+    {
+        var model = Model("\"query\"", "v_proj.forward(query.forward(x))").Replace("Linear q_proj = Linear(4, 4), v_proj", "Linear v_proj", StringComparison.Ordinal)
+            .Replace("    public Model", "    [Name(\"self.q_proj\")] private readonly Linear query = Linear(4, 4);\n\n    public Model", StringComparison.Ordinal);
+        using var project = new FixedProject(model);
+        await project.ApplyAsync(new CorrectTargetFix(), "Change to 'self.q_proj'");
+        Assert.Equal(model.Replace("\"query\"", "\"self.q_proj\"", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Theory]
+    [InlineData("\"nothing_like_it\"")]
+    [InlineData("Names.Wrong")]
+    public async Task Offers_nothing_for_a_name_far_from_all_or_written_elsewhere(string targets)
+    {
+        using var project = new FixedProject(Model(targets, "v_proj.forward(q_proj.forward(x))") + "\npublic static class Names { public const string Wrong = \"q_porj\"; }");
+        Assert.Empty(await project.OfferedAsync(new CorrectTargetFix()));
+    }
+
+    [Fact]
+    public async Task Writes_a_lambda_for_a_method_group()
+    {
+        var model = Model("\"q_proj\"", "Run(/* twice */ q_proj.forward, q_proj.forward(x))");
+        using var project = new FixedProject(model);
+        await project.ApplyAsync(new MethodGroupFix(), "Write a lambda that calls it");
+        Assert.Equal(model.Replace("/* twice */ q_proj.forward,", "/* twice */ y => q_proj.forward(y),", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Fact]
+    public async Task Offers_no_lambda_for_a_call()
+    {
+        using var project = new FixedProject(Model("\"q_proj\"", "q_proj?.forward(x) ?? x"));
+        Assert.Empty(await project.OfferedAsync(new MethodGroupFix()));
+    }
+
+    private static string Partial(string text) => text.Replace(" class", " partial class", StringComparison.Ordinal);
+
+    private static string Model(string targets, string forward) => $$"""
+        [Scale(targets: {{targets}})]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear q_proj = Linear(4, 4), v_proj = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            // forward
+            public override Tensor forward(Tensor x) => {{forward}};
+
+            private static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => f(x);
+        }
+        """;
+}
