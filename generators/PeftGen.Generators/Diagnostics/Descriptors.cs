@@ -41,13 +41,14 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor RunsInConstructor = Warning("PG033", "Target runs in a constructor", "{0} stands in {1}, which takes no adapter, so it always runs as the base; move it into a method");
     public static readonly DiagnosticDescriptor CannotMerge = Info("PG034", "Group cannot be merged", "{0} cannot be merged with {1}, so MergeInto is not emitted for its group");
     public static readonly DiagnosticDescriptor DynamicCall = Warning("PG035", "Dynamic call cannot be followed", "{0} is dynamic, so what it runs is known only at run time and runs as the base; declare its type");
+    public static readonly DiagnosticDescriptor NeverCalledByPattern = Warning("PG038", "Matched layer is never called", "'{0}' matches {1}.{2}, which no method of {1} calls, so an adapter there does nothing; leave it out of the targets, or call it");
     public static readonly DiagnosticDescriptor SiteInLoop = Info("PG037", "One site for all turns of a loop", "this {0} site stands in a loop, so all turns share one slot; write the turns out, or put the loop's body into a module of its own, where each has to learn for itself");
 
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, NeverCalledByPattern];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

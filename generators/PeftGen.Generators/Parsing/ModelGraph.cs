@@ -52,6 +52,9 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         return type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i, to));
     }
 
+    /// <summary>The classes of this compilation that derive from another.</summary>
+    public IEnumerable<ModelClass> DerivedFrom(ModelClass type) => AllModules().Select(m => ClassOf(m)!).Where(c => c != type && c.Lineage.Contains(type));
+
     /// <summary>Whether a class of this compilation that is not abstract derives from another.</summary>
     public bool HasConcrete(ModelClass type) => AllModules().Any(m => !m.IsAbstract && IsAssignable(m, type.Symbol));
 
@@ -152,6 +155,9 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
         if (type is IArrayTypeSymbol array)
             return (array.ElementType, true);
         if (type is not INamedTypeSymbol { IsGenericType: true } named || Known.IsAbstractModule(named) || ClassOf(named) is not null)
+            return (type, false);
+        // A delegate or a lazy value holds no modules.
+        if (!named.AllInterfaces.Any(i => i.SpecialType == SpecialType.System_Collections_IEnumerable))
             return (type, false);
         var last = named.TypeArguments[named.TypeArguments.Length - 1];
         var isModules = last is ITypeParameterSymbol ? named.Name is "ModuleList" or "ModuleDict" or "List" : Known.IsModule(last);

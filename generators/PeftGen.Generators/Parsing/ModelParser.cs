@@ -164,7 +164,8 @@ internal static class NeverCalled
             foreach (var claim in sites.ClaimsOn(owner, child).Where(c => c.Kind == SiteKind.Layer && !c.Optional).Distinct())
             {
                 var item = claim.Targets.Items.FirstOrDefault(i => i.Pattern?.Matches(child.Path) == true) ?? claim.Targets.Items[0];
-                diagnostics.Add("PG002", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item), item.Text, owner.Symbol.Name, child.Name);
+                // A name means this very field; a role or a pattern may meet more than is meant.
+                diagnostics.Add(item.Pattern is { IsName: true } && item.Text == child.Name ? "PG002" : "PG038", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item), item.Text, owner.Symbol.Name, child.Name);
             }
         }
     }

@@ -110,12 +110,13 @@ internal sealed class Reachability
     private void FindMethods()
     {
         // Base classes may run what they are handed by those that derive from them.
-        var scans = Classes.SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
+        var scans = Classes.Concat(Classes.SelectMany(_graph.DerivedFrom)).SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
+        var running = Running(scans);
         for (var changed = true; changed;)
         {
             changed = false;
             foreach (var method in scans)
-                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use)) || IsOverrideOfCompiled(method.Symbol)))
+                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (use is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)))
                     changed |= Mark(method.Symbol);
         }
 
@@ -124,6 +125,27 @@ internal sealed class Reachability
                 Hooked.Add(node.Type);
             else if (use is MethodGroupUse { Type: { } type, Method.Name: "call" })
                 Hooked.Add(type);
+    }
+
+    /// <summary>
+    /// The methods that a forward, or a method that calls a target, calls in turn. Others that read weights start or load them, and stay as they are.
+    /// </summary>
+    private HashSet<ISymbol> Running(List<MethodScan> scans)
+    {
+        var found = new HashSet<ISymbol>(SymbolEqualityComparer.Default);
+        var bodies = scans.ToLookup(s => s.Symbol, SymbolEqualityComparer.Default);
+        var queue = new Queue<ISymbol>(scans.Where(s => IsModuleForward(s.Symbol) || s.Uses.Any(use => use is LayerUse or ResidualUse && Reaches(s.Type, use))).Select(s => (ISymbol)s.Symbol));
+        while (queue.Count > 0)
+        {
+            var method = queue.Dequeue();
+            if (!found.Add(method))
+                continue;
+            foreach (var use in bodies[method].SelectMany(s => s.Uses))
+                if (use switch { SelfUse self => self.Method, NodeUse node => node.Method, MethodGroupUse group => group.Method.OriginalDefinition, _ => null } is { } next)
+                    queue.Enqueue(next);
+        }
+
+        return found;
     }
 
     private bool IsOverrideOfCompiled(IMethodSymbol method)
@@ -151,12 +173,20 @@ internal sealed class Reachability
     {
         var added = Methods.Add(method);
         if (_graph.ClassOf(method.ContainingType) is { } declaring)
+        {
             Classes.Add(declaring);
+            // An abstract overload has to be overridden by all.
+            if (method.IsAbstract)
+                Classes.UnionWith(_graph.DerivedFrom(declaring).Except(_closed));
+        }
+
         for (var overridden = method.OverriddenMethod; overridden is not null; overridden = overridden.OverriddenMethod)
             if (_graph.ClassOf(overridden.ContainingType) is { } owner && !_closed.Contains(owner))
             {
                 added |= Methods.Add(overridden.OriginalDefinition);
                 Classes.Add(owner);
+                if (overridden.IsAbstract)
+                    Classes.UnionWith(_graph.DerivedFrom(owner).Except(_closed));
             }
 
         return added;

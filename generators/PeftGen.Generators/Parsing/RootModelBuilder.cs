@@ -66,7 +66,7 @@ internal static class RootModelBuilder
                 scan.Syntax.ReturnType.WithoutTrivia().ToString(), FormOf(method), scan.Syntax.Identifier.Text, parameters, ClassModelBuilder.ArgumentsOf(method),
                 method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && SymbolEqualityComparer.Default.Equals(p.p.Type, graph.Known.Tensor))
                     .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name))).ToEquatable(),
-                method.Name == "forward" && method.IsOverride);
+                reach.IsModuleForward(method));
         }
     }
 

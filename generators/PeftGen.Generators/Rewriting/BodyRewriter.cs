@@ -123,7 +123,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         var nothing = type is { IsValueType: true } ? $"default({Display(type, conditional)})" : "null";
         var discard = conditional.Parent is ExpressionStatementSyntax ? "_ = " : "";
         Insert(conditional.SpanStart, $"{discard}({receiver.Syntax.WithoutTrivia()} is null ? {nothing} : {through}");
-        Replace(receiver.Syntax.Span.End, CallOf(conditional).ArgumentList.OpenParenToken.Span.End, ", ");
+        Replace(receiver.Syntax.Span.End, CallOf(conditional).ArgumentList.OpenParenToken.Span.End, CallOf(conditional).ArgumentList.Arguments.Count > 0 ? ", " : "");
         Insert(conditional.Span.End, ")");
     }
 
@@ -301,7 +301,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         var dot = ((MemberAccessExpressionSyntax)call.Expression).OperatorToken.SpanStart;
         var end = receiver.Syntax.Span.End;
         var breaks = dot > end || call.Expression.GetLocation().GetLineSpan().EndLinePosition.Line > receiver.Syntax.GetLocation().GetLineSpan().EndLinePosition.Line;
-        Insert(end, breaks ? "," : ", ");
+        if (call.ArgumentList.Arguments.Count > 0 || next.Length > 0)
+            Insert(end, breaks ? "," : ", ");
         Replace(dot, call.ArgumentList.OpenParenToken.Span.End, next);
     }
 

@@ -191,7 +191,6 @@ public class TargetDiagnosticTests
         """);
 
     [Theory]
-    [InlineData("regex:.*missing", "the nearest are v_proj, q_proj, act")]
     [InlineData("act.*.q_proj", "the nearest are q_proj, v_proj, act")]
     [InlineData("layers.3.q_proj", "the nearest are q_proj, v_proj, act")]
     public void PatternsThatMatchNothing(string target, string nearest) => Marked.Reports("PG017", $"'{target}' matches no path below Model, whatever the index; {nearest}", $$"""
