@@ -26,7 +26,7 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticMod
         if (call.Expression is SimpleNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax })
             return SelfCall(call, method);
         if (method.ContainingType.TypeKind == TypeKind.Interface)
-            return graph.IsModuleInterface(method.ContainingType) ? new InterfaceUse(call, method.ContainingType) : null;
+            return graph.IsModuleInterface(method.ContainingType) ? new InterfaceUse(call, method) : null;
         if (!graph.Known.IsModule(method.ContainingType))
             return Handed(call, method);
         return receivers.Of(call) is { } receiver ? ModuleCall(call, receiver, method) : null;
@@ -38,7 +38,7 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticMod
             return new NodeUse(call, receiver, declaring, method.OriginalDefinition, IsHooked: false);
         if (method.Name is not ("forward" or "call"))
             return null;
-        if (graph.ClassOf(receiver.Type) is { } composite)
+        if (graph.ClassOf(receiver.Type) is { } composite && !graph.IsOpen(composite))
             return new NodeUse(call, receiver, composite, method, IsHooked: method.Name == "call");
         var layer = new LayerUse(call, receiver, graph.Known.IsTensorToTensor(receiver.Type));
         return IsResidualSum(layer, out var sum) ? new ResidualUse(call, layer, sum) : layer;

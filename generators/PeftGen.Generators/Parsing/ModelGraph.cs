@@ -64,12 +64,14 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
     /// <summary>The names of all parameters that module classes declare.</summary>
     public HashSet<string> ParameterNames => _parameterNames ??= [.. AllModules().SelectMany(m => m.GetMembers()).OfType<IFieldSymbol>().Where(f => KnownTypes.DerivesFrom(f.Type, Known.Parameter)).Select(f => (f.AssociatedSymbol ?? f).Name)];
 
-    /// <summary>Whether module classes of this compilation implement an interface, or TorchSharp's own.</summary>
-    public bool IsModuleInterface(INamedTypeSymbol type) => AllModules().Any(m => Implements(m, type));
+    /// <summary>Whether an interface is TorchSharp's own, or one of this compilation that module classes implement.</summary>
+    public bool IsModuleInterface(INamedTypeSymbol type) =>
+        SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, Known.Module.ContainingAssembly)
+        || (IsOfThisCompilation(type) && AllModules().Any(m => m.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, type.OriginalDefinition))));
 
-    /// <summary>Whether a class implements an interface, with whatever type arguments.</summary>
-    public static bool Implements(ITypeSymbol type, INamedTypeSymbol @interface) =>
-        type.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, @interface.OriginalDefinition));
+    /// <summary>Whether a class leaves forward to those that derive from it: a type like TorchSharp's own abstract modules.</summary>
+    public bool IsOpen(ModelClass type) => type.Symbol.IsAbstract && Known.ModuleBase(type.Symbol) is not null
+        && !type.Lineage.Any(t => t.Symbol.GetMembers("forward").OfType<IMethodSymbol>().Any(m => m.IsOverride));
 
     /// <summary>The module type of a module, or of the elements of a list of modules; else null.</summary>
     public ITypeSymbol? ElementOf(ITypeSymbol type)
@@ -142,7 +144,7 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
             return parameter.ConstraintTypes.Any(Known.IsModule) ? ChildShape.Abstract : null;
         if (!Known.IsModule(type))
             return null;
-        if (Known.IsAbstractModule(type))
+        if (Known.IsAbstractModule(type) || (ClassOf(type) is { } known && IsOpen(known)))
             return ChildShape.Abstract;
         if (KnownTypes.DerivesFrom(type, Known.Sequential))
             return ChildShape.Sequential;

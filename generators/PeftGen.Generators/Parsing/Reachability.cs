@@ -67,7 +67,8 @@ internal sealed class Reachability
         WeightUse weight => ReachesReceiver(type, weight.Receiver),
         HandedUse { Receiver.Syntax: ThisExpressionSyntax } => Classes.Contains(type),
         HandedUse handed => ReachesReceiver(type, handed.Receiver),
-        InterfaceUse call => Classes.Any(c => ModelGraph.Implements(c.Symbol, call.Interface)),
+        InterfaceUse call => Classes.Any(c => c.Symbol.FindImplementationForInterfaceMember(call.Method) is IMethodSymbol method
+            && (Methods.Contains(method.OriginalDefinition) || _graph.Known.IsAbstractModule(method.ContainingType))),
         PropertyUse property => _scanner.ScanGetter(type, property.Property).Any(use => use is not PropertyUse && Reaches(type, use)),
         _ => false,
     };
@@ -110,7 +111,7 @@ internal sealed class Reachability
     private void FindMethods()
     {
         // Base classes may run what they are handed by those that derive from them.
-        var scans = Classes.Concat(Classes.SelectMany(_graph.DerivedFrom)).SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
+        var scans = Classes.Concat(Classes.SelectMany(c => c.Lineage).Distinct().SelectMany(_graph.DerivedFrom)).SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
         var running = Running(scans);
         for (var changed = true; changed;)
         {

@@ -58,7 +58,7 @@ internal sealed record WeightUse(MemberAccessExpressionSyntax Read, Receiver Rec
 internal sealed record HandedUse(InvocationExpressionSyntax Call, Receiver Receiver, IMethodSymbol Method) : Use(Call);
 
 /// <summary>A call through an interface that module classes implement.</summary>
-internal sealed record InterfaceUse(InvocationExpressionSyntax Call, INamedTypeSymbol Interface) : Use(Call);
+internal sealed record InterfaceUse(InvocationExpressionSyntax Call, IMethodSymbol Method) : Use(Call);
 
 /// <summary>A read of a property whose getter holds code.</summary>
 internal sealed record PropertyUse(ExpressionSyntax Read, IPropertySymbol Property) : Use(Read);

@@ -13,7 +13,7 @@ internal static class Unsupported
     {
         HandedUse handed => (handed.Call, handed.Receiver.Syntax.ToString(),
             $"{handed.Method.ContainingType.Name}.{handed.Method.Name} runs it as the base does; call it here, or make {handed.Method.Name} a method of this class"),
-        InterfaceUse call => (call.Call, call.Interface.Name, "an interface has no overload that takes an adapter; declare the class, or an abstract Module<…>"),
+        InterfaceUse call => (call.Call, call.Method.ContainingType.Name, "an interface has no overload that takes an adapter; declare the class, or an abstract Module<…>"),
         PropertyUse property => (property.Read, property.Property.Name, "a property's getter takes no adapter; make it a method"),
         _ => null,
     };

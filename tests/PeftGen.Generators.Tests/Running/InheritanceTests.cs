@@ -109,6 +109,61 @@ public class InheritanceTests
         """, "layers.0.inner", "layers.0.fc", "layers.1.inner", "layers.1.fc", "layers.1.extra");
 
     [Fact]
+    public void AbstractClassesWithoutAForward() => RunningModel.Check("""
+        public abstract partial class Encoder : Module<Tensor, Tensor>
+        {
+            protected Encoder() : base("encoder") { }
+
+            public abstract Tensor Pool(Tensor x, int times);
+        }
+
+        public partial class Plain : Encoder
+        {
+            private readonly Linear fc = Linear(4, 4);
+
+            public Plain() => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => fc.forward(x);
+
+            public override Tensor Pool(Tensor x, int times) => fc.forward(x) * times;
+        }
+
+        public abstract partial class Cell : Module<Tensor, Tensor>
+        {
+            protected Cell() : base("cell") { }
+
+            public override Tensor forward(Tensor x) => forward(x, 2);
+
+            protected abstract Tensor forward(Tensor x, int times);
+        }
+
+        public partial class Own : Cell
+        {
+            private readonly Linear fc = Linear(4, 4);
+
+            public Own() => RegisterComponents();
+
+            protected override Tensor forward(Tensor x, int times) => fc.forward(x) * times;
+        }
+
+        public partial class Other : Cell
+        {
+            protected override Tensor forward(Tensor x, int times) => x;
+        }
+
+        [Scale(targets: "fc")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Encoder encoder = new Plain();
+            private readonly Own cell = new();
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => cell.call(encoder.Pool(encoder.forward(x), 2));
+        }
+        """, "encoder.fc", "cell.fc");
+
+    [Fact]
     public void GenericClasses() => RunningModel.Check("""
         public partial class Residual<T> : Module<Tensor, Tensor> where T : Module<Tensor, Tensor>
         {
