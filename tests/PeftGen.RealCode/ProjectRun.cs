@@ -25,8 +25,8 @@ internal static class ProjectRun
         var classes = ModuleClasses.Find(compilation).Where(c => project.Own.Contains(c.Declaration.SyntaxTree.FilePath)).ToList();
         if (classes.Count == 0)
             return new ProjectResult(project.Name, 0, []);
-        var baseline = Errors(compilation).Select(Key).ToHashSet();
-        return new ProjectResult(project.Name, baseline.Count, [.. classes.Select(c => RunRoot(compilation, c, attribute, baseline))]);
+        var baseline = Errors(compilation).SelectMany(Keys).ToHashSet();
+        return new ProjectResult(project.Name, Errors(compilation).Count(), [.. classes.Select(c => RunRoot(compilation, c, attribute, baseline))]);
     }
 
     private static ClassResult RunRoot(CSharpCompilation compilation, ModuleClass root, string attribute, HashSet<string> baseline)
@@ -39,16 +39,19 @@ internal static class ProjectRun
         var findings = reported.Where(d => d.Severity >= DiagnosticSeverity.Warning && d.Id.StartsWith("PG", StringComparison.Ordinal)).Select(d => Finding.Of(d, d.Id, d.Severity == DiagnosticSeverity.Error)).ToList();
         if (result.Exception is { } exception)
             findings.Add(new Finding("exception", root.Name, $"{exception.GetType().Name}: {exception.Message} {exception.StackTrace?.Split('\n').FirstOrDefault()?.Trim()}", true));
-        // Errors that the code has without PeftGen are not PeftGen's, also not where a copied body repeats them.
-        findings.AddRange(Errors(updated).Where(d => !baseline.Contains(Key(d))).Select(d => Finding.Of(d, "C# " + d.Id, true)));
+        // Errors that the code has without PeftGen are not PeftGen's, also not where a copied body or using repeats them.
+        findings.AddRange(Errors(updated).Where(d => !Keys(d).Any(baseline.Contains)).Select(d => Finding.Of(d, "C# " + d.Id, true)));
         return new ClassResult(root.Name, result.GeneratedSources.IsDefault ? 0 : result.GeneratedSources.Length, findings);
     }
 
     private static IEnumerable<Diagnostic> Errors(Compilation compilation) => compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error);
 
-    private static string Key(Diagnostic error)
+    /// <summary>An error is known by its line and, where a package is missing, by the name that is not found.</summary>
+    private static IEnumerable<string> Keys(Diagnostic error)
     {
         var at = error.Location.GetMappedLineSpan();
-        return $"{error.Id} {at.Path}:{at.StartLinePosition.Line}";
+        yield return $"{error.Id} {at.Path}:{at.StartLinePosition.Line}";
+        if (error.Id is "CS0234" or "CS0246")
+            yield return $"{error.Id} {error.GetMessage()}";
     }
 }
