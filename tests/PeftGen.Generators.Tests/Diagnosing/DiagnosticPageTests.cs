@@ -44,6 +44,24 @@ public class DiagnosticPageTests
         }
     }
 
+    [Fact]
+    public void EveryDiagnosticIsInTheIndex()
+    {
+        var rows = File.ReadAllLines(Path.Combine(_root, "docs", "diagnostics", "README.md")).Where(l => l.StartsWith("| [PG", StringComparison.Ordinal)).ToList();
+        Assert.Equal(_descriptors.Values.OrderBy(d => d.Id, StringComparer.Ordinal).Select(d => $"| [{d.Id}]({d.Id}.md) | {d.DefaultSeverity.ToString().ToLowerInvariant()} | {d.Title.ToString()} |"), rows);
+    }
+
+    /// <summary>Tests that the table of forms names are there.</summary>
+    [Fact]
+    public void FormsNameTestsThatExist()
+    {
+        var table = File.ReadAllText(Path.Combine(_root, "docs", "forms.md"));
+        var names = Regex.Matches(table, @"\b(\w+Tests)\.(\w+)").Select(m => (type: m.Groups[1].Value, method: m.Groups[2].Value)).ToList();
+        Assert.True(names.Count > 20);
+        foreach (var (type, method) in names)
+            Assert.True(typeof(DiagnosticPageTests).Assembly.GetTypes().Single(t => t.Name == type).GetMethod(method) is not null, $"{type}.{method}");
+    }
+
     private static Microsoft.CodeAnalysis.CSharp.CSharpCompilation Project(string page, string heading)
     {
         var project = Tests.Project.Of(Example(page, heading) ?? throw new InvalidOperationException($"no example under {heading}"));
