@@ -25,6 +25,8 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticMod
             };
         if (call.Expression is SimpleNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax })
             return SelfCall(call, method);
+        if (graph.Known.ModuleOf(method.ContainingType) is { } module && graph.Known.IsTensorToTensor(module) && call.Expression is MemberAccessExpressionSyntax && receivers.Of(call) is { } element)
+            return new LayerUse(call, element with { Type = module, Chain = [], Cast = module }, true);
         if (method.ContainingType.TypeKind == TypeKind.Interface)
             return graph.IsModuleInterface(method.ContainingType) ? new InterfaceUse(call, method) : null;
         if (!graph.Known.IsModule(method.ContainingType))

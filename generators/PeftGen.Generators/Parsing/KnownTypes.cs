@@ -45,6 +45,12 @@ internal sealed class KnownTypes
     public bool IsAbstractModule(ITypeSymbol type) =>
         type is INamedTypeSymbol { Name: "Module" } named && SymbolEqualityComparer.Default.Equals(named.ContainingType, Module.ContainingType);
 
+    /// <summary>The <c>Module&lt;…&gt;</c> that implements one of TorchSharp's <c>IModule&lt;…&gt;</c>; null: the type is none.</summary>
+    public INamedTypeSymbol? ModuleOf(INamedTypeSymbol type) =>
+        type is { TypeKind: TypeKind.Interface, Name: "IModule", TypeArguments.Length: > 1 } && SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, Module.ContainingAssembly)
+            ? Module.ContainingType.GetTypeMembers("Module", type.TypeArguments.Length).FirstOrDefault()?.Construct([.. type.TypeArguments])
+            : null;
+
     /// <summary>The <c>Module&lt;…&gt;</c> that a module type derives from; null if it derives from <c>Module</c> alone.</summary>
     public INamedTypeSymbol? ModuleBase(ITypeSymbol type)
     {

@@ -157,15 +157,16 @@ internal static class NeverCalled
     public static void Report(ModelGraph graph, BodyScanner scanner, CompiledSites sites, Reachability reach, DiagnosticList diagnostics)
     {
         var uses = reach.Classes.SelectMany(type => scanner.Scan(type).SelectMany(m => m.Uses.Select(use => (type, use)))).ToList();
-        foreach (var (owner, child) in sites.Children)
+        var called = sites.Children.ToLookup(c => c.child.Shape == ChildShape.Parameter || uses.Any(u => Calls(graph, u.type, u.use, c.owner, c.child)));
+        var atWork = new HashSet<DeclaredClaim>(called[true].SelectMany(c => sites.ClaimsOn(c.owner, c.child)));
+        foreach (var (owner, child) in called[false])
         {
-            if (child.Shape == ChildShape.Parameter || uses.Any(u => Calls(graph, u.type, u.use, owner, child)))
-                continue;
             foreach (var claim in sites.ClaimsOn(owner, child).Where(c => c.Kind == SiteKind.Layer && !c.Optional).Distinct())
             {
-                var item = claim.Targets.Items.FirstOrDefault(i => i.Pattern?.Matches(child.Path) == true) ?? claim.Targets.Items[0];
-                // A name means this very field; a role or a pattern may meet more than is meant.
-                diagnostics.Add(item.Pattern is { IsName: true } && item.Text == child.Name ? "PG002" : "PG038", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item), item.Text, owner.Symbol.Name, child.Name);
+                var item = claim.Targets.Items.FirstOrDefault(i => i.Pattern?.Matches(child.Path) == true) ?? claim.Targets.Items.FirstOrDefault(i => i.Pattern is null) ?? claim.Targets.Items[0];
+                // A name means this very field; a role or a pattern may meet more than is meant, unless nothing at all that it meets is called.
+                var isMeant = (item.Pattern is { IsName: true } && item.Text == child.Name) || !atWork.Contains(claim);
+                diagnostics.Add(isMeant ? "PG002" : "PG038", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item), item.Text, owner.Symbol.Name, child.Name);
             }
         }
     }

@@ -121,6 +121,10 @@ internal sealed class Reachability
                     changed |= Mark(method.Symbol);
         }
 
+        // A node derives from its base class's, so no class between two that are compiled is left out.
+        foreach (var type in Classes.ToList())
+            if (type.Lineage.Skip(1).LastOrDefault(Classes.Contains) is { } highest)
+                Classes.UnionWith(type.Lineage.TakeWhile(t => t != highest).Except(_closed));
         foreach (var use in scans.SelectMany(m => m.Uses))
             if (use is NodeUse { IsHooked: true } node)
                 Hooked.Add(node.Type);

@@ -11,6 +11,9 @@ namespace PeftGen.Generators.Parsing;
 internal sealed record Receiver(
     ExpressionSyntax Syntax, IReadOnlyList<(ModelClass owner, ModelChild child)> Chain, ITypeSymbol Type, ConditionalAccessExpressionSyntax? Conditional = null)
 {
+    /// <summary>The module type to cast to where the code knows only TorchSharp's interface; null: none.</summary>
+    public ITypeSymbol? Cast { get; init; }
+
     public bool IsDirect => Chain.Count > 0;
 
     public (ModelClass owner, ModelChild child) Target => Chain[Chain.Count - 1];

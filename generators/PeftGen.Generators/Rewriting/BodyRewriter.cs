@@ -109,7 +109,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
         }
         else
         {
-            Insert(receiver.Syntax.SpanStart, through);
+            Insert(receiver.Syntax.SpanStart, receiver.Cast is { } module ? $"{through}({Display(module, call)})" : through);
             EndReceiver(receiver, call, "");
         }
 

@@ -200,6 +200,8 @@ public readonly struct NodeLookup
         {
             if (ReferenceEquals(member.Host, module))
                 return _node[member.Name];
+            if (member.Host is Sequential sequential && sequential.named_children().FirstOrDefault(c => ReferenceEquals(c.module, module)) is { module: not null } step)
+                return (_node[member.Name] as SequentialLayer)?.Elements.GetValueOrDefault(step.name);
             if (!member.IsList)
                 continue;
             foreach (var (name, element) in member.Elements())

@@ -118,7 +118,7 @@ public class ContainerTests
         {
             private readonly Sequential body = Sequential(("up", Linear(4, 8)), ("inner", Sequential(("act", GELU()), ("down", Linear(8, 4)), ("own", new Gate()))));
             private readonly Sequential plain = Sequential(Linear(4, 4), Tanh());
-            private readonly ModuleList<Sequential> blocks = ModuleList(Sequential(ReLU(), Linear(4, 4)), Sequential(Linear(4, 4)));
+            private readonly ModuleList<Sequential> blocks = ModuleList(Sequential(Tanh(), Linear(4, 4)), Sequential(Linear(4, 4)));
             private readonly Sequential head;
 
             public Model() : base("model")
@@ -136,6 +136,24 @@ public class ContainerTests
             }
         }
         """, "body.up", "body.inner.down", "body.inner.own.gate", "plain.0", "blocks.1.0", "head.out");
+
+    [Fact]
+    public void ElementsOfSequentials() => RunningModel.Check("""
+        [Scale(targets: "steps.0,steps.2")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Sequential steps = Sequential(Linear(4, 4), Tanh(), Linear(4, 4)), others = Sequential(("a", Linear(4, 4)));
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                for (var i = 0; i < steps.Count; i++)
+                    x = steps[i].call(x);
+                return others[0].call(x);
+            }
+        }
+        """, "steps.0", "steps.2");
 
     [Fact]
     public void AbstractChildren() => RunningModel.Check("""

@@ -109,6 +109,42 @@ public class InheritanceTests
         """, "layers.0.inner", "layers.0.fc", "layers.1.inner", "layers.1.fc", "layers.1.extra");
 
     [Fact]
+    public void ClassesBetweenTwoThatAreCompiled() => RunningModel.Check("""
+        public abstract partial class Head : Module<Tensor, Tensor>
+        {
+            protected Head() : base("head") { }
+
+            public abstract Tensor Score(Tensor x);
+
+            public override Tensor forward(Tensor x) => Score(x);
+        }
+
+        public abstract partial class Named : Head
+        {
+            public string Title => "a head";
+        }
+
+        public partial class Classifier : Named
+        {
+            private readonly Linear fc = Linear(4, 4);
+
+            public Classifier() => RegisterComponents();
+
+            public override Tensor Score(Tensor x) => fc.forward(x);
+        }
+
+        [Scale(targets: "fc")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Classifier head = new();
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => head.forward(x);
+        }
+        """, "head.fc");
+
+    [Fact]
     public void AbstractClassesWithoutAForward() => RunningModel.Check("""
         public abstract partial class Encoder : Module<Tensor, Tensor>
         {
