@@ -9,12 +9,12 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace PeftGen.CodeFixes;
 
-/// <summary>PG004: makes a class partial, with the types that it is declared in.</summary>
+/// <summary>PG004 and PG016: makes a class partial, with the types that it is declared in.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(MakePartialFix)), Shared]
 public sealed class MakePartialFix : CodeFixProvider
 {
     /// <inheritdoc/>
-    public override ImmutableArray<string> FixableDiagnosticIds => ["PG004"];
+    public override ImmutableArray<string> FixableDiagnosticIds => ["PG004", "PG016"];
 
     /// <inheritdoc/>
     public override FixAllProvider GetFixAllProvider() => FixAllProvider.Create(async (context, document, diagnostics) =>

@@ -98,18 +98,42 @@ public sealed class CodeFixTests
     [Fact]
     public async Task Writes_a_lambda_for_a_method_group()
     {
-        var model = Model("\"q_proj\"", "Run(/* twice */ q_proj.forward, q_proj.forward(x))");
+        var model = Model("\"q_proj\"", "Run(/* twice */ Next().forward, q_proj.forward(x))");
         using var project = new FixedProject(model);
         await project.ApplyAsync(new MethodGroupFix(), "Write a lambda that calls it");
-        Assert.Equal(model.Replace("/* twice */ q_proj.forward,", "/* twice */ y => q_proj.forward(y),", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Equal(model.Replace("/* twice */ Next().forward,", "/* twice */ y => Next().forward(y),", StringComparison.Ordinal), await project.TextAsync());
         Assert.Empty(await project.ReportedAsync());
     }
 
     [Fact]
     public async Task Offers_no_lambda_for_a_call()
     {
-        using var project = new FixedProject(Model("\"q_proj\"", "q_proj?.forward(x) ?? x"));
+        using var project = new FixedProject(Model("\"q_proj\"", "Next()?.forward(x) ?? x"));
         Assert.Empty(await project.OfferedAsync(new MethodGroupFix()));
+    }
+
+    [Fact]
+    public async Task Adds_the_name_under_which_a_field_is_registered()
+    {
+        const string Source = """
+            [Scale(targets: "q_proj")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                // the query
+                private readonly Linear q_proj = Linear(4, 4);
+
+                public Model() : base("model") => register_module("self.query".Length > 0 ? "a" : "b", q_proj);
+
+                public override Tensor forward(Tensor x) => q_proj.forward(x);
+            }
+            """;
+        var model = Source.Replace("\"self.query\".Length > 0 ? \"a\" : \"b\"", "\"query\"", StringComparison.Ordinal);
+        using var project = new FixedProject(model);
+        await project.ApplyAsync(new AddNameFix(), "Add [Name(\"query\")] to q_proj");
+        Assert.Equal(model.Replace("    private readonly Linear q_proj", "    [Name(\"query\")]\n    private readonly Linear q_proj", StringComparison.Ordinal), await project.TextAsync());
+        // A name that is computed is not known.
+        using var computed = new FixedProject(Source);
+        Assert.Empty(await computed.OfferedAsync(new AddNameFix()));
     }
 
     private static string Partial(string text) => text.Replace(" class", " partial class", StringComparison.Ordinal);
@@ -124,6 +148,8 @@ public sealed class CodeFixTests
 
             // forward
             public override Tensor forward(Tensor x) => {{forward}};
+
+            private Linear Next() => q_proj;
 
             private static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => f(x);
         }
