@@ -213,6 +213,35 @@ public class ContainerTests
         """, "block.fc", "first");
 
     [Fact]
+    public void AClassThatIsNotCompiledIsNoSilentGap()
+    {
+        var assembly = RunningModel.Load(Generated.From("""
+            public class Block : Module<Tensor, Tensor>
+            {
+                private readonly Linear fc = Linear(4, 4);
+
+                public Block() : base("block") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => fc.forward(x);
+            }
+
+            [Scale(targets: "fc")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Linear fc = Linear(4, 4);
+                private readonly Module<Tensor, Tensor> block = new Block();
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => block.forward(fc.forward(x));
+            }
+            """));
+        dynamic model = Activator.CreateInstance(assembly.GetType("Model")!)!;
+        var refused = Assert.Throws<AdapterException>(() => { model.CreateAdapter(); });
+        Assert.Contains("block.fc", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ModulesThatAreNotTheHostsThrowTheirPath()
     {
         var generated = RunningModel.Load(Generated.From("""
