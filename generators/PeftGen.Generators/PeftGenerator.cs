@@ -1,12 +1,11 @@
 using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
 using PeftGen.Generators.Diagnostics;
 using PeftGen.Generators.Emission;
 using PeftGen.Generators.Model;
-using PeftGen.Generators.Parsing;
+using PeftGen.Generators.Outlining;
 
 namespace PeftGen.Generators;
 
@@ -17,8 +16,11 @@ public sealed class PeftGenerator : IIncrementalGenerator
     // Without the mark at the start of files, which few editors of emitted code expect.
     private static readonly System.Text.Encoding _utf8 = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
-    /// <summary>The step that finds annotated classes.</summary>
-    public const string DeclarationsStep = "Declarations";
+    /// <summary>The step that reads what each file says to the others.</summary>
+    public const string OutlinesStep = "Outlines";
+
+    /// <summary>The step that an edit passes only if it can have to do with a model.</summary>
+    public const string ProjectStep = "Project";
 
     /// <summary>The step that binds the models and rewrites their bodies.</summary>
     public const string ModelsStep = "Models";
@@ -32,18 +34,14 @@ public sealed class PeftGenerator : IIncrementalGenerator
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        // Methods are found by their common base, also those in a user's project, so attributes have to be bound: the name is not enough.
-        var declarations = context.SyntaxProvider
-            .CreateSyntaxProvider(static (node, _) => node is ClassDeclarationSyntax { AttributeLists.Count: > 0 }, DeclarationParser.FindDeclaringClass)
-            .Where(static name => name is not null)
-            .Select(static (name, _) => name!)
-            .WithTrackingName(DeclarationsStep);
+        var files = context.CompilationProvider.SelectMany(static (compilation, _) => compilation.SyntaxTrees)
+            .Select(static (tree, cancel) => new FileOutline(tree, cancel)).WithTrackingName(OutlinesStep);
 
-        // What a class compiles to depends on every root that reaches it, so the models are parsed together.
+        // What a class compiles to depends on every root that reaches it, so the models are parsed together: anew only if an edit can have to do with them.
         var reports = context.AnalyzerConfigOptionsProvider.Select(static (options, _) => (asked: Property(options, "PeftGenReport") == "true", folder: Property(options, "ProjectDir")));
-        var models = declarations.Collect().Combine(context.CompilationProvider).Combine(reports.Select(static (report, _) => report.asked))
-            .Select(static (pair, cancel) => ModelParser.Parse(pair.Left.Left, pair.Left.Right, pair.Right, cancel))
-            .WithTrackingName(ModelsStep);
+        var models = files.Collect().Combine(context.CompilationProvider).Combine(reports.Select(static (report, _) => report.asked))
+            .Select(static (pair, _) => new Project(pair.Left.Left, pair.Left.Right, pair.Right)).WithComparer(SameModels.Comparer).WithTrackingName(ProjectStep)
+            .Select(static (project, cancel) => project.Parse(cancel)).WithTrackingName(ModelsStep);
 
         var classes = models.SelectMany(static (result, _) => result.Classes).WithTrackingName(ClassesStep);
         context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), _utf8)));

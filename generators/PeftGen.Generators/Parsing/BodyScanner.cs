@@ -53,10 +53,14 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
             _ => false,
         }));
 
+    /// <summary>The meaning of a file. Nobody here asks what may be null, and to find out would double the time.</summary>
     public SemanticModel ModelOf(SyntaxTree tree)
     {
+        graph.Read.Add(tree);
         if (!_models.TryGetValue(tree, out var model))
-            _models[tree] = model = graph.Compilation.GetSemanticModel(tree);
+#pragma warning disable RSEXPERIMENTAL001 // The option is the compiler's since 4.9, and has not changed since.
+            _models[tree] = model = graph.Compilation.GetSemanticModel(tree, SemanticModelOptions.DisableNullableAnalysis);
+#pragma warning restore RSEXPERIMENTAL001
         return model;
     }
 
@@ -67,7 +71,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         if (body is null)
             return uses;
         var model = ModelOf(body.SyntaxTree);
-        var calls = new CallScanner(graph, type, model, new ReceiverFinder(graph, type, model, cancel), cancel);
+        var calls = new CallScanner(graph, type, ModelOf, model, new ReceiverFinder(graph, type, model, cancel), cancel);
         var values = new ValueScanner(graph, type, model, new ReceiverFinder(graph, type, model, cancel), cancel);
         foreach (var node in body.DescendantNodes())
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)

@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>Says what a call in the code of a class may have to become.</summary>
-internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticModel model, ReceiverFinder receivers, CancellationToken cancel)
+internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<SyntaxTree, SemanticModel> models, SemanticModel model, ReceiverFinder receivers, CancellationToken cancel)
 {
     public Use? Scan(InvocationExpressionSyntax call)
     {
@@ -85,15 +85,18 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticMod
         if (!seen.Add(method))
             return false;
         foreach (var syntax in method.DeclaringSyntaxReferences.Select(r => r.GetSyntax(cancel)))
+        {
+            graph.Read.Add(syntax.SyntaxTree);
             foreach (var call in syntax.DescendantNodes().OfType<InvocationExpressionSyntax>())
             {
                 if (call.Expression is MemberAccessExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" }
                     or MemberBindingExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" })
                     return true;
-                if (graph.Compilation.GetSemanticModel(call.SyntaxTree).GetSymbolInfo(call, cancel).Symbol is IMethodSymbol next
+                if (models(call.SyntaxTree).GetSymbolInfo(call, cancel).Symbol is IMethodSymbol next
                     && (next.ReducedFrom ?? next).OriginalDefinition is var inner && inner.Parameters.Any(p => graph.TakesModules(p.Type)) && Runs(inner, seen))
                     return true;
             }
+        }
 
         return false;
     }

@@ -8,21 +8,6 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>Reads the attributes of methods off classes.</summary>
 internal static class DeclarationParser
 {
-    /// <summary>The metadata name of the class if one of the attributes on this part is a method; else null.</summary>
-    public static string? FindDeclaringClass(GeneratorSyntaxContext context, CancellationToken cancel)
-    {
-        var declaration = (ClassDeclarationSyntax)context.Node;
-        foreach (var attribute in declaration.AttributeLists.SelectMany(list => list.Attributes))
-        {
-            var type = context.SemanticModel.GetTypeInfo(attribute, cancel).Type;
-            for (; type is not null; type = type.BaseType)
-                if (type is { Name: "AdaptAttribute", ContainingNamespace.Name: "PeftGen" })
-                    return MetadataName(context.SemanticModel.GetDeclaredSymbol(declaration, cancel)!);
-        }
-
-        return null;
-    }
-
     /// <summary>The methods that a class declares, in the order of its attributes; of several files, in the order of their paths.</summary>
     public static List<DeclaredMethod> Parse(INamedTypeSymbol type, KnownTypes known, DiagnosticList diagnostics)
     {

@@ -11,10 +11,14 @@ internal sealed class DiagnosticList
 
     public List<DiagnosticModel> Items { get; } = [];
 
+    /// <summary>The files in which something was found.</summary>
+    public HashSet<SyntaxTree> Files { get; } = [];
+
     public void Add(string id, SyntaxTree tree, TextSpan span, params string[] arguments) => Add(id, tree, span, [], arguments);
 
     public void Add(string id, SyntaxTree tree, TextSpan span, IEnumerable<DiagnosticProperty> properties, string[] arguments)
     {
+        Files.Add(tree);
         var diagnostic = new DiagnosticModel(id, tree.FilePath, span, arguments.ToEquatable(), properties.ToEquatable());
         if (_seen.Add(diagnostic))
             Items.Add(diagnostic);

@@ -15,14 +15,18 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
 
     public Compilation Compilation { get; } = compilation;
 
+    /// <summary>The files of which more than their outline was read.</summary>
+    public HashSet<SyntaxTree> Read { get; } = [];
+
     /// <summary>The class of a symbol, if it is a module class of this compilation.</summary>
     public ModelClass? ClassOf(ITypeSymbol? type)
     {
         if (type?.OriginalDefinition is not INamedTypeSymbol { TypeKind: TypeKind.Class } symbol || !IsOfThisCompilation(symbol) || !Known.IsModule(symbol))
             return null;
-        if (!_classes.TryGetValue(symbol, out var known))
-            _classes[symbol] = known = new ModelClass(symbol, ClassOf(symbol.BaseType), ReadChildren(symbol).ToList());
-        return known;
+        if (_classes.TryGetValue(symbol, out var known))
+            return known;
+        Read.UnionWith(symbol.DeclaringSyntaxReferences.Select(r => r.SyntaxTree));
+        return _classes[symbol] = new ModelClass(symbol, ClassOf(symbol.BaseType), ReadChildren(symbol).ToList());
     }
 
     /// <summary>The classes that may stand where a type is declared: the class itself, and those of this compilation that derive from it.</summary>

@@ -1,19 +1,25 @@
-using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using PeftGen.Generators.Checks;
 using PeftGen.Generators.Model;
+using PeftGen.Generators.Outlining;
 
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>From annotated classes to the models of all classes to emit. Only the parser sees symbols.</summary>
 internal static class ModelParser
 {
-    public static ParseResult Parse(ImmutableArray<string> declaring, Compilation compilation, bool reports, CancellationToken cancel)
+    /// <summary>Parses a project.</summary>
+    /// <param name="project">The files and their compilation.</param>
+    /// <param name="cancel">Ends it early.</param>
+    /// <returns>The result, and the files of which more was read than their outline.</returns>
+    public static (ParseResult result, IReadOnlyCollection<SyntaxTree> read) Parse(Project project, CancellationToken cancel)
     {
+        var compilation = project.Compilation;
         var diagnostics = new DiagnosticList();
-        if (declaring.IsEmpty || KnownTypes.Find(compilation) is not { } known)
-            return new ParseResult(default, default);
+        if (KnownTypes.Find(compilation) is not { } known)
+            return (new ParseResult(default, default), []);
+        var declaring = DeclaringClasses.Find(project.Files, compilation, known).OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>();
         var graph = new ModelGraph(compilation, known);
         var scanner = new BodyScanner(graph, cancel);
         var sites = new CompiledSites();
@@ -23,10 +29,12 @@ internal static class ModelParser
         var certain = new HashSet<ModelClass>();
         var matches = new List<TargetMatch>();
 
-        var report = reports ? new ReportBuilder(scanner) : null;
-        foreach (var symbol in declaring.Distinct().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>())
+        var report = project.Reports ? new ReportBuilder(scanner) : null;
+        foreach (var symbol in declaring)
         {
             var methods = DeclarationParser.Parse(symbol, known, diagnostics);
+            if (methods.Count == 0)
+                continue;
             if (graph.ClassOf(symbol) is not { } root)
             {
                 foreach (var method in methods)
@@ -61,7 +69,7 @@ internal static class ModelParser
             .OrderBy(model => model.HintName, StringComparer.Ordinal)
             .ToEquatable();
         var found = diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable();
-        return new ParseResult(classes, found, report?.Build(reach, closed, diagnostics.Items));
+        return (new ParseResult(classes, found, report?.Build(reach, closed, diagnostics.Items)), [.. graph.Read.Union(diagnostics.Files)]);
     }
 
     private static void Merge(Dictionary<ModelClass, HashSet<ModelClass>> all, Dictionary<ModelClass, HashSet<ModelClass>> one)
