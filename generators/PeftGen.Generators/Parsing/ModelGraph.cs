@@ -1,9 +1,10 @@
 using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Outlining;
 
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>The module classes of a compilation, bound as they are met.</summary>
-internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
+internal sealed class ModelGraph(Compilation compilation, KnownTypes known, NamedClasses named)
 {
     private readonly Dictionary<INamedTypeSymbol, ModelClass> _classes = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<ModelChild, IReadOnlyList<ModelClass>> _candidates = [];
@@ -99,28 +100,8 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known)
 
     private bool IsOfThisCompilation(INamedTypeSymbol symbol) => SymbolEqualityComparer.Default.Equals(symbol.ContainingAssembly, Compilation.Assembly);
 
-    private List<INamedTypeSymbol> AllModules()
-    {
-        if (_allModules is null)
-        {
-            _allModules = [];
-            Collect(Compilation.SourceModule.GlobalNamespace);
-            _allModules.Sort((a, b) => string.CompareOrdinal(DeclarationParser.MetadataName(a), DeclarationParser.MetadataName(b)));
-        }
-
-        return _allModules;
-
-        void Collect(INamespaceOrTypeSymbol container)
-        {
-            foreach (var member in container.GetMembers())
-            {
-                if (member is INamedTypeSymbol { TypeKind: TypeKind.Class } type && Known.IsModule(type))
-                    _allModules.Add(type);
-                if (member is INamespaceOrTypeSymbol inner)
-                    Collect(inner);
-            }
-        }
-    }
+    private List<INamedTypeSymbol> AllModules() => _allModules ??= [.. named.Modules().OrderBy(n => n, StringComparer.Ordinal)
+        .Select(Compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>().Where(Known.IsModule)];
 
     private IEnumerable<ModelChild> ReadChildren(INamedTypeSymbol type)
     {

@@ -19,8 +19,9 @@ internal static class ModelParser
         var diagnostics = new DiagnosticList();
         if (KnownTypes.Find(compilation) is not { } known)
             return (new ParseResult(default, default), []);
-        var declaring = DeclaringClasses.Find(project.Files, compilation, known).OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>();
-        var graph = new ModelGraph(compilation, known);
+        var named = new NamedClasses(project.Files, compilation, known);
+        var declaring = named.Declaring().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>();
+        var graph = new ModelGraph(compilation, known, named);
         var scanner = new BodyScanner(graph, cancel);
         var sites = new CompiledSites();
         var roots = new Dictionary<ModelClass, List<DeclaredMethod>>();

@@ -1,0 +1,52 @@
+using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Parsing;
+
+namespace PeftGen.Generators.Outlining;
+
+/// <summary>
+/// Finds classes of a project by names, before anything is bound: to bind the attributes and bases of every class takes longer than all the rest.
+/// Names may mean something else, so what is found has still to be looked at.
+/// </summary>
+internal sealed class NamedClasses(IReadOnlyList<FileOutline> files, Compilation compilation, KnownTypes known)
+{
+    private const string Suffix = "Attribute";
+
+    /// <summary>The metadata names of the classes with an attribute whose name may be that of a method. Methods are known by their common base, also those of a user's own project.</summary>
+    public IEnumerable<string> Declaring()
+    {
+        var names = DerivedFrom(known.Adapt);
+        return files.SelectMany(f => f.Classes).Where(c => c.Attributes.Any(a => names.Contains(a) || names.Contains(a + Suffix))).Select(c => c.MetadataName).Distinct();
+    }
+
+    /// <summary>The metadata names of the classes that may be modules.</summary>
+    public IEnumerable<string> Modules()
+    {
+        var names = DerivedFrom(known.Module);
+        return files.SelectMany(f => f.Classes).Where(c => c.Bases.Any(names.Contains)).Select(c => c.MetadataName).Distinct();
+    }
+
+    /// <summary>The names of all classes that may derive from a class of a library.</summary>
+    private HashSet<string> DerivedFrom(INamedTypeSymbol ancestor)
+    {
+        var library = ancestor.ContainingAssembly;
+        var users = compilation.SourceModule.ReferencedAssemblySymbols.Where(a => a.Modules.Any(m => m.ReferencedAssemblies.Any(r => r.Name == library.Name)));
+        // The library's own by name alone, since it may be large: the names of its other types do no harm.
+        var names = new HashSet<string>(library.TypeNames) { ancestor.Name };
+        names.UnionWith(users.SelectMany(a => TypesIn(a.GlobalNamespace)).Where(t => KnownTypes.DerivesFrom(t, ancestor)).Select(t => t.Name));
+        names.UnionWith(files.SelectMany(f => f.Aliases));
+        for (var before = -1; before != names.Count;)
+        {
+            before = names.Count;
+            names.UnionWith(files.SelectMany(f => f.Classes).Where(c => c.Bases.Any(names.Contains)).Select(c => c.Name));
+        }
+
+        return names;
+    }
+
+    private static IEnumerable<INamedTypeSymbol> TypesIn(INamespaceOrTypeSymbol container) => container.GetMembers().SelectMany(member => member switch
+    {
+        INamespaceSymbol inner => TypesIn(inner),
+        INamedTypeSymbol { TypeKind: TypeKind.Class } type => TypesIn(type).Prepend(type),
+        _ => [],
+    });
+}
