@@ -8,7 +8,7 @@ namespace PeftGen.Benchmarks;
 /// <summary>What the generator costs in an editor.</summary>
 internal static class EditorBenchmark
 {
-    private const int WarmUp = 30, Runs = 50;
+    private const int WarmUp = 150, Runs = 100;
 
     public static Command Command { get; } = Create();
 
