@@ -42,7 +42,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     }
 
     /// <summary>What stands in code of a class that is no method.</summary>
-    public IReadOnlyList<Use> ScanOther(ModelClass type, SyntaxNode? body) => ScanBody(type, body);
+    public IReadOnlyList<Use> ScanOther(ModelClass type, SyntaxNode body) => ScanBody(type, body);
 
     /// <summary>Whether a class holds a site that stands in a body.</summary>
     public bool HasBodySite(ModelClass type, SiteKind kind) =>

@@ -11,6 +11,7 @@ internal sealed class ClassModelBuilder(
     ModelGraph graph, BodyScanner scanner, CompiledSites sites, Reachability reach, HashSet<ModelClass> abstractly, DiagnosticList diagnostics)
 {
     private const string LayerSlot = "global::PeftGen.LayerSlot";
+    private List<(ModelClass user, ITypeSymbol variable)>? _lookups;
 
     public ClassModel Build(ModelClass type, List<DeclaredMethod>? declared)
     {
@@ -54,11 +55,13 @@ internal sealed class ClassModelBuilder(
     }
 
     /// <summary>The types of variables through which code meets the children of a class: what they can hold has to be known, also without an adapter.</summary>
-    private List<ITypeSymbol> Lookups(ModelClass type) => reach.Classes.Where(c => c.Lineage.Contains(type) || type.Lineage.Contains(c)).SelectMany(scanner.Scan)
-        .SelectMany(scan => scan.Uses.Where(use => reach.Reaches(scan.Type, use)))
-        .Select(use => use switch { LayerUse layer => layer.Receiver, NodeUse node => node.Receiver, MethodGroupUse group => group.Receiver, WeightUse weight => weight.Receiver, _ => null })
-        .Where(receiver => receiver is { IsDirect: false })
-        .Select(receiver => receiver!.Type).Distinct<ITypeSymbol>(SymbolEqualityComparer.Default).ToList();
+    private List<ITypeSymbol> Lookups(ModelClass type)
+    {
+        _lookups ??= reach.Classes.SelectMany(scanner.Scan).SelectMany(scan => scan.Uses.Select(use => (scan.Type, use)))
+            .Select(p => (p.Type, p.use, receiver: p.use switch { LayerUse layer => layer.Receiver, NodeUse node => node.Receiver, MethodGroupUse group => group.Receiver, WeightUse weight => weight.Receiver, _ => null }))
+            .Where(p => p.receiver is { IsDirect: false } && reach.Reaches(p.Type, p.use)).Select(p => (p.Type, p.receiver!.Type)).ToList();
+        return _lookups.Where(l => l.user.Lineage.Contains(type) || type.Lineage.Contains(l.user)).Select(l => l.variable).Distinct<ITypeSymbol>(SymbolEqualityComparer.Default).ToList();
+    }
 
     private MemberModel MemberOf(ModelClass type, ModelChild child, SyntaxNode place)
     {
