@@ -6,11 +6,13 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace PeftGen.Generators.Outlining;
 
 /// <summary>A class of a file by names alone: nothing is bound to read it.</summary>
-/// <param name="Name">The simple name.</param>
-/// <param name="MetadataName">The name by which a compilation finds it.</param>
+/// <param name="Declaration">The class, or a part of it.</param>
 /// <param name="Attributes">The simple names of the attributes on this part.</param>
 /// <param name="Bases">The simple names of what this part derives from.</param>
-internal sealed record ClassOutline(string Name, string MetadataName, IReadOnlyList<string> Attributes, IReadOnlyList<string> Bases);
+internal sealed record ClassOutline(ClassDeclarationSyntax Declaration, IReadOnlyList<string> Attributes, IReadOnlyList<string> Bases)
+{
+    public string Name => Declaration.Identifier.ValueText;
+}
 
 /// <summary>What a file says to the rest of its project.</summary>
 internal sealed class FileOutline
@@ -23,7 +25,7 @@ internal sealed class FileOutline
         var root = (CompilationUnitSyntax)tree.GetRoot(cancel);
         _surface = new Lazy<string>(() => SurfaceOf(root));
         ReadAliases(root.Usings);
-        Read(root.Members, "", '.');
+        Read(root.Members);
     }
 
     public SyntaxTree Tree { get; }
@@ -45,32 +47,25 @@ internal sealed class FileOutline
                 Aliases.Add(alias.Name.Identifier.ValueText);
     }
 
-    private void Read(SyntaxList<MemberDeclarationSyntax> members, string prefix, char separator)
+    private void Read(SyntaxList<MemberDeclarationSyntax> members)
     {
         foreach (var member in members)
             switch (member)
             {
                 case BaseNamespaceDeclarationSyntax inner:
                     ReadAliases(inner.Usings);
-                    Read(inner.Members, Join(prefix, '.', NameOf(inner.Name)), '.');
+                    Read(inner.Members);
                     break;
                 case TypeDeclarationSyntax type:
-                    var arity = type.TypeParameterList?.Parameters.Count ?? 0;
-                    var name = Join(prefix, separator, type.Identifier.ValueText + (arity == 0 ? "" : "`" + arity));
-                    if (type is ClassDeclarationSyntax && (type.AttributeLists.Count > 0 || type.BaseList is not null))
+                    if (type is ClassDeclarationSyntax declaration && (type.AttributeLists.Count > 0 || type.BaseList is not null))
                         Classes.Add(new ClassOutline(
-                            type.Identifier.ValueText, name,
+                            declaration,
                             [.. type.AttributeLists.SelectMany(list => list.Attributes).Select(a => SimpleNameOf(a.Name))],
                             [.. type.BaseList?.Types.Select(t => SimpleNameOf(t.Type)) ?? []]));
-                    Read(type.Members, name, '+');
+                    Read(type.Members);
                     break;
             }
     }
-
-    private static string Join(string prefix, char separator, string name) => prefix.Length == 0 ? name : prefix + separator + name;
-
-    // Metadata has no @ and no spaces.
-    private static string NameOf(NameSyntax name) => name is QualifiedNameSyntax qualified ? $"{NameOf(qualified.Left)}.{qualified.Right.Identifier.ValueText}" : SimpleNameOf(name);
 
     private static string SimpleNameOf(TypeSyntax type) => type switch
     {

@@ -11,27 +11,32 @@ internal sealed class NamedClasses(IReadOnlyList<FileOutline> files, Compilation
 {
     private const string Suffix = "Attribute";
 
-    /// <summary>The metadata names of the classes with an attribute whose name may be that of a method. Methods are known by their common base, also those of a user's own project.</summary>
-    public IEnumerable<string> Declaring()
+    /// <summary>The classes with an attribute whose name may be that of a method, sorted. Methods are known by their common base, also those of a user's own project.</summary>
+    public IReadOnlyList<INamedTypeSymbol> Declaring()
     {
-        var names = DerivedFrom(known.Adapt);
-        return files.SelectMany(f => f.Classes).Where(c => c.Attributes.Any(a => names.Contains(a) || names.Contains(a + Suffix))).Select(c => c.MetadataName).Distinct();
+        var names = NamesFrom(known.Adapt);
+        return SymbolsOf(files.SelectMany(f => f.Classes).Where(c => c.Attributes.Any(a => names.Contains(a) || names.Contains(a + Suffix))));
     }
 
-    /// <summary>The metadata names of the classes that may be modules.</summary>
-    public IEnumerable<string> Modules()
+    /// <summary>The classes that may be modules, sorted.</summary>
+    public IReadOnlyList<INamedTypeSymbol> Modules()
     {
-        var names = DerivedFrom(known.Module);
-        return files.SelectMany(f => f.Classes).Where(c => c.Bases.Any(names.Contains)).Select(c => c.MetadataName).Distinct();
+        var names = NamesFrom(known.Module);
+        return SymbolsOf(files.SelectMany(f => f.Classes).Where(c => c.Bases.Any(names.Contains)));
     }
+
+    // By their declarations: the metadata names of classes that belong to one file say nothing.
+    private List<INamedTypeSymbol> SymbolsOf(IEnumerable<ClassOutline> classes) =>
+        [.. classes.Select(c => compilation.GetSemanticModel(c.Declaration.SyntaxTree).GetDeclaredSymbol(c.Declaration)).OfType<INamedTypeSymbol>()
+            .Distinct<INamedTypeSymbol>(SymbolEqualityComparer.Default).OrderBy(DeclarationParser.MetadataName, StringComparer.Ordinal)];
 
     /// <summary>The names of all classes that may derive from a class of a library.</summary>
-    private HashSet<string> DerivedFrom(INamedTypeSymbol ancestor)
+    private HashSet<string> NamesFrom(INamedTypeSymbol ancestor)
     {
         var library = ancestor.ContainingAssembly;
         var users = compilation.SourceModule.ReferencedAssemblySymbols.Where(a => a.Modules.Any(m => m.ReferencedAssemblies.Any(r => r.Name == library.Name)));
-        // The library's own by name alone, since it may be large: the names of its other types do no harm.
-        var names = new HashSet<string>(library.TypeNames) { ancestor.Name };
+        // Of the library itself the names of all types, which are at hand: those of others do no harm.
+        var names = new HashSet<string>(TypesIn(library.GlobalNamespace).Select(t => t.Name));
         names.UnionWith(users.SelectMany(a => TypesIn(a.GlobalNamespace)).Where(t => KnownTypes.DerivesFrom(t, ancestor)).Select(t => t.Name));
         names.UnionWith(files.SelectMany(f => f.Aliases));
         for (var before = -1; before != names.Count;)

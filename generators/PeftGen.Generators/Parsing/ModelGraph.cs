@@ -100,8 +100,7 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
 
     private bool IsOfThisCompilation(INamedTypeSymbol symbol) => SymbolEqualityComparer.Default.Equals(symbol.ContainingAssembly, Compilation.Assembly);
 
-    private List<INamedTypeSymbol> AllModules() => _allModules ??= [.. named.Modules().OrderBy(n => n, StringComparer.Ordinal)
-        .Select(Compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>().Where(Known.IsModule)];
+    private List<INamedTypeSymbol> AllModules() => _allModules ??= [.. named.Modules().Where(Known.IsModule)];
 
     private IEnumerable<ModelChild> ReadChildren(INamedTypeSymbol type)
     {

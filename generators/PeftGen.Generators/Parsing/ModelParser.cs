@@ -20,7 +20,6 @@ internal static class ModelParser
         if (KnownTypes.Find(compilation) is not { } known)
             return (new ParseResult(default, default), []);
         var named = new NamedClasses(project.Files, compilation, known);
-        var declaring = named.Declaring().OrderBy(n => n, StringComparer.Ordinal).Select(compilation.Assembly.GetTypeByMetadataName).OfType<INamedTypeSymbol>();
         var graph = new ModelGraph(compilation, known, named);
         var scanner = new BodyScanner(graph, cancel);
         var sites = new CompiledSites();
@@ -31,7 +30,7 @@ internal static class ModelParser
         var matches = new List<TargetMatch>();
 
         var report = project.Reports ? new ReportBuilder(scanner) : null;
-        foreach (var symbol in declaring)
+        foreach (var symbol in named.Declaring())
         {
             var methods = DeclarationParser.Parse(symbol, known, diagnostics);
             if (methods.Count == 0)
