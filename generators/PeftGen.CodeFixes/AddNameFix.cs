@@ -4,16 +4,16 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
-using Microsoft.CodeAnalysis.Text;
+using PeftGen.Generators.Diagnostics;
 
 namespace PeftGen.CodeFixes;
 
-/// <summary>PG026: gives a field the path under which the constructor registers it.</summary>
+/// <summary>PG026: gives a field the path under which the constructor registers it. PG001: gives a field the name by which a target means it, where they differ only in how names are written.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(AddNameFix)), Shared]
 public sealed class AddNameFix : CodeFixProvider
 {
     /// <inheritdoc/>
-    public override ImmutableArray<string> FixableDiagnosticIds => ["PG026"];
+    public override ImmutableArray<string> FixableDiagnosticIds => ["PG026", "PG001"];
 
     /// <inheritdoc/>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
@@ -21,28 +21,35 @@ public sealed class AddNameFix : CodeFixProvider
     /// <inheritdoc/>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
+        var diagnostic = context.Diagnostics[0];
+        var (symbol, literal) = diagnostic.Id == "PG026"
+            ? await RegisteredAsync(context).ConfigureAwait(false)
+            : (diagnostic.AdditionalLocations.FirstOrDefault(), diagnostic.Properties.TryGetValue(DiagnosticProperties.Name, out var name) ? $"\"{name}\"" : null);
+        if (symbol?.SourceTree is not { } tree || literal is null || context.Document.Project.Solution.GetDocument(tree) is not { } document)
+            return;
+        var root = await tree.GetRootAsync(context.CancellationToken).ConfigureAwait(false);
+        var declaration = root.FindNode(symbol.SourceSpan);
+        if (AttributeInsertion.MemberOf(declaration) is { } member)
+            context.RegisterCodeFix(
+                CodeAction.Create($"Add [Name({literal})] to {NameOf(declaration)}", cancel => AttributeInsertion.AddNameAsync(document, member, literal, cancel), nameof(AddNameFix)), diagnostic);
+    }
+
+    /// <summary>The field that <c>register_module("name", field)</c> registers, and the name.</summary>
+    private static async Task<(Location? field, string? literal)> RegisteredAsync(CodeFixContext context)
+    {
         var root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
         var model = await context.Document.GetSemanticModelAsync(context.CancellationToken).ConfigureAwait(false);
         var call = root?.FindNode(context.Span).FirstAncestorOrSelf<InvocationExpressionSyntax>();
         if (model is null || call is not { ArgumentList.Arguments.Count: 2 } || call.ArgumentList.Arguments[0].Expression is not LiteralExpressionSyntax name)
-            return;
-        var symbol = model.GetSymbolInfo(call.ArgumentList.Arguments[1].Expression, context.CancellationToken).Symbol;
-        var syntax = symbol?.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax(context.CancellationToken);
-        // One attribute on several variables would give them all one path.
-        if (syntax?.FirstAncestorOrSelf<MemberDeclarationSyntax>() is not { } member || member is FieldDeclarationSyntax { Declaration.Variables.Count: > 1 } || member.SyntaxTree != root!.SyntaxTree)
-            return;
-        context.RegisterCodeFix(
-            CodeAction.Create($"Add [Name({name.Token.Text})] to {symbol!.Name}", cancel => AddAsync(context.Document, model, member, name.Token.Text, cancel), nameof(AddNameFix)),
-            context.Diagnostics);
+            return default;
+        var declaration = model.GetSymbolInfo(call.ArgumentList.Arguments[1].Expression, context.CancellationToken).Symbol?.DeclaringSyntaxReferences.FirstOrDefault();
+        return (declaration?.SyntaxTree.GetLocation(declaration.Span), name.Token.Text);
     }
 
-    private static async Task<Document> AddAsync(Document document, SemanticModel model, MemberDeclarationSyntax member, string name, CancellationToken cancel)
+    private static string NameOf(SyntaxNode declaration) => declaration switch
     {
-        var text = await document.GetTextAsync(cancel).ConfigureAwait(false);
-        var line = text.Lines.GetLineFromPosition(member.SpanStart);
-        var blanks = text.ToString(TextSpan.FromBounds(line.Start, member.SpanStart));
-        var newLine = line.EndIncludingLineBreak > line.End ? text.ToString(TextSpan.FromBounds(line.End, line.EndIncludingLineBreak)) : "\n";
-        var attribute = model.LookupNamespacesAndTypes(member.SpanStart, name: "NameAttribute").Any(t => t.ContainingNamespace.Name == "PeftGen") ? "Name" : "PeftGen.Name";
-        return document.WithText(text.Replace(member.SpanStart, 0, $"[{attribute}({name})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
-    }
+        VariableDeclaratorSyntax variable => variable.Identifier.ValueText,
+        PropertyDeclarationSyntax property => property.Identifier.ValueText,
+        _ => "the field",
+    };
 }

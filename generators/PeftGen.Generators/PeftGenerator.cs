@@ -61,10 +61,13 @@ public sealed class PeftGenerator : IIncrementalGenerator
     {
         foreach (var diagnostic in diagnostics)
         {
-            var tree = compilation.SyntaxTrees.FirstOrDefault(t => t.FilePath == diagnostic.File && diagnostic.Span.End <= t.Length);
-            var location = tree is null ? Location.None : Location.Create(tree, diagnostic.Span);
+            var location = LocationOf(compilation, diagnostic.File, diagnostic.Span);
+            var places = diagnostic.Places.Select(p => LocationOf(compilation, p.File, p.Span));
             var properties = diagnostic.Properties.ToImmutableDictionary(p => p.Name, p => (string?)p.Value);
-            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, properties, diagnostic.Arguments.ToArray<object>()));
+            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, places, properties, diagnostic.Arguments.ToArray<object>()));
         }
     }
+
+    private static Location LocationOf(Compilation compilation, string file, TextSpan span) =>
+        compilation.SyntaxTrees.FirstOrDefault(t => t.FilePath == file && span.End <= t.Length) is { } tree ? Location.Create(tree, span) : Location.None;
 }

@@ -136,6 +136,130 @@ public sealed class CodeFixTests
         Assert.DoesNotContain(await computed.ReportedAsync(), d => d.Id == "PG026");
     }
 
+    [Fact]
+    public async Task Names_a_field_as_the_target_means_it()
+    {
+        const string Source = """
+            [Scale(targets: "blocks.*.q_proj")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly ModuleList<Block> blocks = ModuleList(new Block());
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => blocks[0].forward(x);
+            }
+            """;
+        const string Block = """
+            public partial class Block : Module<Tensor, Tensor>
+            {
+                private readonly Linear QProj = Linear(4, 4);
+
+                public Block() : base("block") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => QProj.forward(x);
+            }
+            """;
+        using var project = new FixedProject(Source.Replace("blocks.*.q_proj", "q_proj", StringComparison.Ordinal), Block);
+        await project.ApplyAsync(new AddNameFix(), "Add [Name(\"q_proj\")] to QProj");
+        Assert.Equal(Block.Replace("    private readonly Linear", "    [Name(\"q_proj\")]\n    private readonly Linear", StringComparison.Ordinal), await project.TextAsync(1));
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Fact]
+    public async Task Keeps_the_path_before_a_mistyped_name()
+    {
+        const string Source = """
+            [Scale(targets: "inner.q_prj")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Inner inner = new();
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => inner.forward(x);
+            }
+
+            public partial class Inner : Module<Tensor, Tensor>
+            {
+                private readonly Linear q_proj = Linear(4, 4);
+
+                public Inner() : base("inner") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => q_proj.forward(x);
+            }
+            """;
+        using var project = new FixedProject(Source);
+        await project.ApplyAsync(new CorrectTargetFix(), "Change to 'inner.q_proj'");
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Theory]
+    [InlineData("x + mlp.forward(norm.forward(x))", "Residual.Add(mlp.forward(norm.forward(x)), x)")]
+    [InlineData("mlp.forward(x) + x", "Residual.Add(mlp.forward(x), x)")]
+    [InlineData("residual + h", "Residual.Add(h, residual)")]
+    public async Task Marks_a_residual(string sum, string marked)
+    {
+        var model = PreNorm("Residuals", sum, "var residual = x;\n        var h = norm.forward(x);\n        h = mlp.forward(h);");
+        using var project = new FixedProject(model);
+        Assert.NotEmpty((await project.ReportedAsync()).Where(d => d.Id == "PG001"));
+        await project.ApplyAsync(new IntrinsicFix(), $"Mark '{sum}' in line 14 as a residual");
+        Assert.Equal(model.Replace($"return {sum};", $"return {marked};", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Theory]
+    [InlineData("functional.scaled_dot_product_attention(q, k, v)", "null", "functional.scaled_dot_product_attention(q, k, v, attached)")]
+    [InlineData("functional.scaled_dot_product_attention(q, k, v, mask)", "mask", "functional.scaled_dot_product_attention(q, k, v, attached)")]
+    public async Task Marks_an_attention(string call, string mask, string attached)
+    {
+        var model = PreNorm("Attentions", call, "var (q, k, v) = (mlp.forward(x), x, x);\n        Tensor? mask = null;\n        _ = mask;");
+        using var project = new FixedProject(model);
+        await project.ApplyAsync(new IntrinsicFix(), $"Mark '{call}' in line 14 as an attention");
+        Assert.Equal(
+            model.Replace($"return {call};", $"(k, v, var attached) = Attention.Attach(x, q, k, v, {mask});\n        return {attached};", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Theory]
+    [InlineData("Residuals", "norm.forward(x) * mlp.forward(x)")]
+    [InlineData("Attentions", "functional.scaled_dot_product_attention(mlp.forward(x), x, x)")]
+    [InlineData("Attentions", "functional.scaled_dot_product_attention(q, k, v, is_casual: true)")]
+    public async Task Offers_no_mark_where_it_sees_no_site(string kind, string expression)
+    {
+        using var project = new FixedProject(PreNorm(kind, expression, "var (q, k, v) = (mlp.forward(x), x, x);"));
+        Assert.Empty(await project.OfferedAsync(new IntrinsicFix()));
+    }
+
+    [Theory]
+    [InlineData(FixAllScope.Document)]
+    [InlineData(FixAllScope.Project)]
+    public async Task Writes_lambdas_for_all_method_groups(FixAllScope scope)
+    {
+        var model = Model("\"q_proj\"", "Run(Next().forward, Run(Next().forward, q_proj.forward(x)))");
+        using var project = new FixedProject(model);
+        await project.ApplyToAllAsync(new MethodGroupFix(), scope);
+        Assert.Equal(model.Replace("Next().forward,", "y => Next().forward(y),", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    private static string PreNorm(string kind, string returned, string before) => $$"""
+        [Touch({{kind}} = "**")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly LayerNorm norm = LayerNorm(4);
+            private readonly Linear mlp = Linear(4, 4);
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                {{before}}
+                return {{returned}};
+            }
+        }
+        """;
+
     private static string Partial(string text) => text.Replace(" class", " partial class", StringComparison.Ordinal);
 
     private static string Model(string targets, string forward) => $$"""

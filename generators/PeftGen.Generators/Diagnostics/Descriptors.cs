@@ -36,6 +36,8 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor BadName = Error("PG027", "Name is no path", "[Name(\"{0}\")] on {1} {2}");
     public static readonly DiagnosticDescriptor InputNoTensor = Warning("PG028", "Input is no tensor", "[Input] on {0} is ignored, since it is a {1} and slots ask for tensors; put it on a Tensor");
     public static readonly DiagnosticDescriptor NoGradients = Warning("PG029", "Target runs without gradients", "{0} runs under {1}, so the adapter learns nothing there; move it out, or detach its result instead");
+    public static readonly DiagnosticDescriptor AliasOfTwo = Error("PG030", "Alias with two meanings", "'{0}' is {1} here and {2} for another part of {3}, and generated code has both parts in one file; rename one of them");
+    public static readonly DiagnosticDescriptor LanguageVersion = Error("PG036", "Language version too low", "the project is C# {0} and generated code is C# 12; set LangVersion to 12 or more");
     public static readonly DiagnosticDescriptor LargerThanLayer = Warning("PG031", "Number larger than the layer", "{0} is {1}, and {2} has only {3} features on one side, so more than {3} cannot add anything; choose less");
     public static readonly DiagnosticDescriptor FileLocal = Error("PG032", "Class is local to its file", "{0} is 'file', so generated code cannot extend it; remove the word");
     public static readonly DiagnosticDescriptor RunsInConstructor = Warning("PG033", "Target runs in a constructor", "{0} stands in {1}, which takes no adapter, so it always runs as the base; move it into a method");
@@ -48,7 +50,7 @@ internal static class Descriptors
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, NeverCalledByPattern];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, NeverCalledByPattern, AliasOfTwo, LanguageVersion];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

@@ -8,4 +8,10 @@ internal static class DiagnosticProperties
 
     /// <summary>The marked target.</summary>
     public const string Target = "Target";
+
+    /// <summary>The path that the field at the first other place could be given with <c>[Name]</c>.</summary>
+    public const string Name = "Name";
+
+    /// <summary>What the other places may be marked as: a residual or an attention.</summary>
+    public const string Intrinsic = "Intrinsic";
 }

@@ -8,7 +8,14 @@ namespace PeftGen.Generators.Model;
 /// <param name="Span">The place in it.</param>
 /// <param name="Arguments">What the message's placeholders stand for.</param>
 /// <param name="Properties">What it carries for code fixes.</param>
-internal sealed record DiagnosticModel(string Id, string File, TextSpan Span, EquatableArray<string> Arguments, EquatableArray<DiagnosticProperty> Properties);
+/// <param name="Places">Other places that its code fixes change.</param>
+internal sealed record DiagnosticModel(
+    string Id, string File, TextSpan Span, EquatableArray<string> Arguments, EquatableArray<DiagnosticProperty> Properties, EquatableArray<DiagnosticPlace> Places);
+
+/// <summary>A place in code.</summary>
+/// <param name="File">The path of the syntax tree.</param>
+/// <param name="Span">The place in it.</param>
+internal sealed record DiagnosticPlace(string File, TextSpan Span);
 
 /// <summary>A named value that a diagnostic carries.</summary>
 /// <param name="Name">The name.</param>

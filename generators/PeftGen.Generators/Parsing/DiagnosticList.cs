@@ -16,10 +16,13 @@ internal sealed class DiagnosticList
 
     public void Add(string id, SyntaxTree tree, TextSpan span, params string[] arguments) => Add(id, tree, span, [], arguments);
 
-    public void Add(string id, SyntaxTree tree, TextSpan span, IEnumerable<DiagnosticProperty> properties, string[] arguments)
+    public void Add(string id, SyntaxTree tree, TextSpan span, IEnumerable<DiagnosticProperty> properties, string[] arguments, IEnumerable<SyntaxNode>? places = null)
     {
         Files.Add(tree);
-        var diagnostic = new DiagnosticModel(id, tree.FilePath, span, arguments.ToEquatable(), properties.ToEquatable());
+        var marked = (places ?? []).ToList();
+        Files.UnionWith(marked.Select(p => p.SyntaxTree));
+        var diagnostic = new DiagnosticModel(
+            id, tree.FilePath, span, arguments.ToEquatable(), properties.ToEquatable(), marked.Select(p => new DiagnosticPlace(p.SyntaxTree.FilePath, p.Span)).ToEquatable());
         if (_seen.Add(diagnostic))
             Items.Add(diagnostic);
     }

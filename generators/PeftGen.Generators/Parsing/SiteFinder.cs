@@ -131,10 +131,10 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
             ReportNoSuchTarget(claim, span, item.Item);
         else
-            Report("PG001", claim.Method, span, item.Item.Text, root.Symbol.Name,
+            diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, [new(DiagnosticProperties.Intrinsic, claim.Kind.ToString())], [item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
                 : claim.Kind == SiteKind.Attention ? " with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)"
-                : " of the kind that it needs");
+                : " of the kind that it needs"], new SiteHints(scanner, walker).For(claim.Kind));
     }
 
     private void ReportCannotCarry(DeclaredClaim claim, ResolvedItem item, Place place)
@@ -166,9 +166,23 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         }
 
         var (message, names) = Suggest(claim.Kind, target);
-        IEnumerable<DiagnosticProperty> properties = names.Count == 0 ? []
-            : [new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))];
-        diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message]);
+        var properties = new List<DiagnosticProperty>();
+        if (names.Count > 0)
+            properties.AddRange([new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))]);
+        var field = FieldLike(target);
+        if (field is not null)
+            properties.Add(new(DiagnosticProperties.Name, target.Substring(target.LastIndexOf('.') + 1)));
+        diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message], field is null ? [] : [field]);
+    }
+
+    /// <summary>The field that is a target's but for the way names are written: <c>QProj</c> for <c>q_proj</c>.</summary>
+    private SyntaxNode? FieldLike(string target)
+    {
+        var name = Plain(target.Substring(target.LastIndexOf('.') + 1));
+        var fields = walker.Places.Where(p => p.Child is { } child && child.Path == child.Name && Plain(child.Name) == name).Select(p => p.Child!.Symbol).Distinct(SymbolEqualityComparer.Default).ToList();
+        return fields is [{ DeclaringSyntaxReferences: [var only] }] ? only.GetSyntax() : null;
+
+        static string Plain(string text) => text.Replace("_", "").ToLowerInvariant();
     }
 
     private void ReportNoSuchPattern(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
@@ -184,15 +198,21 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         var name = target.Substring(target.LastIndexOf('.') + 1);
         if (walker.Places.FirstOrDefault(p => p.Child?.Name == name && p.Child.Path != name) is { } renamed)
             return ($"; in checkpoints the field {name} is '{renamed.Child!.Path}'", [renamed.Child.Path]);
-        var names = _candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)).Where(n => n.Length > 0 && n != "*").Distinct().ToList();
-        var near = names.Select(n => (n, distance: EditDistance.Between(name, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal)
-            .Where(p => p.distance <= Math.Max(2, name.Length / 3)).Select(p => p.n).Take(MostSuggestions).ToList();
+        // As many segments as were written, or the last alone.
+        var near = Near(target, target.Split('.').Length);
+        if (near.Count == 0)
+            near = Near(name, 1);
         if (near.Count > 0)
             return ($"; did you mean '{near[0]}'?", near);
         var fitting = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))
             .Select(p => p.Child!.Path).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10).ToList();
         return (fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}", []);
     }
+
+    private List<string> Near(string target, int segments) => _candidates
+        .Select(c => c.Path.Split('.')).Where(s => s.Length >= segments).Select(s => string.Join(".", s.Skip(s.Length - segments))).Where(n => n.Length > 0 && !n.EndsWith("*", StringComparison.Ordinal)).Distinct()
+        .Select(n => (n, distance: EditDistance.Between(target, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal)
+        .Where(p => p.distance <= Math.Max(2, target.Length / 3)).Select(p => p.n).Take(MostSuggestions).ToList();
 
     private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>
         diagnostics.Add(id, method.Syntax.SyntaxTree, span, arguments);

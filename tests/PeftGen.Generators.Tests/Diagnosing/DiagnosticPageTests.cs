@@ -31,6 +31,25 @@ public class DiagnosticPageTests
         Assert.Empty(Generated.From(Project(page, "Right")).AssertCompiles().Reported);
     }
 
+    /// <summary>What each diagnostic marks in its page's wrong example.</summary>
+    [Fact]
+    public void EachMarksTheCodeThatItIsAbout() => Snapshot.Matches("Marks", "txt", string.Concat(_descriptors.Keys.Order(StringComparer.Ordinal)
+        .SelectMany(id => Generated.From(Project(File.ReadAllText(Path.Combine(_root, "docs", "diagnostics", $"{id}.md")), "Wrong")).Reported)
+        .Select(d => $"{d.Id} line {d.Location.GetLineSpan().StartLinePosition.Line + 1} column {d.Location.GetLineSpan().StartLinePosition.Character + 1}: {d.Location.SourceTree!.GetText().ToString(d.Location.SourceSpan)}\n")));
+
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public void IsSilencedByAPragma(string id)
+    {
+        if (_descriptors[id].DefaultSeverity == DiagnosticSeverity.Error)
+            return;
+        var page = File.ReadAllText(Path.Combine(_root, "docs", "diagnostics", $"{id}.md"));
+        var project = Project(page.Replace("## Wrong\n\n```csharp\n", $"## Wrong\n\n```csharp\n#pragma warning disable {id}\n", StringComparison.Ordinal), "Wrong");
+        Generated.NewDriver().RunGeneratorsAndUpdateCompilation(project.WithOptions(project.Options.WithReportSuppressedDiagnostics(true)), out _, out var reported);
+        Assert.NotEmpty(reported);
+        Assert.All(reported, d => Assert.True(d.IsSuppressed));
+    }
+
     [Fact]
     public void EveryDiagnosticIsListedForReleases()
     {
@@ -64,7 +83,9 @@ public class DiagnosticPageTests
 
     private static Microsoft.CodeAnalysis.CSharp.CSharpCompilation Project(string page, string heading)
     {
-        var project = Tests.Project.Of(Example(page, heading) ?? throw new InvalidOperationException($"no example under {heading}"));
+        var example = Example(page, heading) ?? throw new InvalidOperationException($"no example under {heading}");
+        var version = Regex.Match(example, "<LangVersion>(.+?)</LangVersion>");
+        var project = version.Success ? Tests.Project.WithoutMethods([("Model.cs", example)], version.Groups[1].Value) : Tests.Project.Of(example);
         return Example(page, "Another assembly") is { } other ? project.AddReferences(Tests.Project.Library(other)) : project;
     }
 

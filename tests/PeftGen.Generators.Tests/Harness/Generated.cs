@@ -26,7 +26,7 @@ internal sealed class Generated
 
     public static Generated From(CSharpCompilation project)
     {
-        var driver = NewDriver().RunGeneratorsAndUpdateCompilation(project, out var compilation, out var reported);
+        var driver = NewDriver().WithUpdatedParseOptions(project.SyntaxTrees[0].Options).RunGeneratorsAndUpdateCompilation(project, out var compilation, out var reported);
         return new Generated(compilation, reported, driver.GetRunResult().Results.Single());
     }
 

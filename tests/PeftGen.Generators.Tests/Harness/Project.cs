@@ -19,6 +19,8 @@ internal static class Project
 
     private static readonly SyntaxTree[] _common = [Embedded("GlobalUsings.cs"), Embedded("TestMethods.cs")];
 
+    private static string UsingsWithoutMethods => _common[0].GetText().ToString().Replace("global using Methods;", "", StringComparison.Ordinal);
+
     /// <summary>A project of one file, Model.cs.</summary>
     public static CSharpCompilation Of(string model) => Of([("Model.cs", model)]);
 
@@ -36,12 +38,20 @@ internal static class Project
             // As the SDK does: TorchSharp was built on an older System.Runtime.
             specificDiagnosticOptions: [new("CS1701", ReportDiagnostic.Suppress), new("CS1702", ReportDiagnostic.Suppress)]));
 
+    /// <summary>A project without the test methods, in a version of C#.</summary>
+    public static CSharpCompilation WithoutMethods(IEnumerable<(string path, string text)> files, string version)
+    {
+        Assert.True(LanguageVersionFacts.TryParse(version, out var language));
+        var options = ParseOptions.WithLanguageVersion(language);
+        var trees = files.Append(("GlobalUsings.cs", UsingsWithoutMethods)).Select(f => CSharpSyntaxTree.ParseText(f.Item2, options, f.Item1, System.Text.Encoding.UTF8));
+        return WithoutMethods([]).AddSyntaxTrees(trees);
+    }
+
     /// <summary>Another assembly, compiled without the generator, for a project to refer to.</summary>
     public static MetadataReference Library(string text)
     {
-        var usings = _common[0].GetText().ToString().Replace("global using Methods;", "", StringComparison.Ordinal);
         using var image = new MemoryStream();
-        var emitted = WithoutMethods([("Library.cs", text), ("GlobalUsings.cs", usings)]).WithAssemblyName("Library").Emit(image);
+        var emitted = WithoutMethods([("Library.cs", text), ("GlobalUsings.cs", UsingsWithoutMethods)]).WithAssemblyName("Library").Emit(image);
         Assert.True(emitted.Success, string.Join("\n", emitted.Diagnostics));
         return MetadataReference.CreateFromImage(image.ToArray());
     }

@@ -35,17 +35,84 @@ public class ReportTests
         Assert.Contains("run as the base\n//\n// - `Model.Plain`, Model.cs:11\n", report, StringComparison.Ordinal);
     }
 
+    /// <summary>Two groups, of which one cannot be merged; a role; a layer that is matched and never called; a class that is left out.</summary>
+    [Fact]
+    public void Whole()
+    {
+        var report = ReportOf("true", """
+            [Scale(targets: "q,v_proj,layers.*.spare", Group = "one")]
+            [Scale(2, targets: "mlp.up", Fixed = true, Group = "two")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly ModuleList<Layer> layers = ModuleList(new Layer(), new Layer());
+                private readonly LayerNorm norm = LayerNorm(4);
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x)
+                {
+                    foreach (var layer in layers)
+                        x = layer.forward(x);
+                    return norm.forward(x);
+                }
+
+                public Tensor Plain(Tensor x) => x;
+            }
+
+            public partial class Layer : Module<Tensor, Tensor>
+            {
+                private readonly Linear q_proj = Linear(4, 4), v_proj = Linear(4, 4), spare = Linear(4, 4);
+                private readonly Mlp mlp = new();
+                private readonly Act act = new();
+
+                public Layer() : base("layer") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => act.forward(mlp.forward(v_proj.forward(q_proj.forward(x))));
+            }
+
+            public partial class Mlp : Module<Tensor, Tensor>
+            {
+                private readonly Linear up = Linear(4, 4);
+
+                public Mlp() : base("mlp") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => up.forward(x);
+            }
+
+            public class Act : Module<Tensor, Tensor>
+            {
+                public Act() : base("act") { }
+
+                public override Tensor forward(Tensor x) => x.relu();
+            }
+            """);
+        Snapshot.Matches("Whole", "md", string.Concat(report!.Split('\n').Skip(1).Select(line => line.Length > 3 ? line[3..] + "\n" : "\n")).TrimEnd('\n') + "\n");
+    }
+
+    [Fact]
+    public void ComesAndGoesWithItsSetting()
+    {
+        var driver = NewDriver("true").RunGenerators(Project.Of(Model));
+        Assert.Contains("`Model.q`", Report(driver), StringComparison.Ordinal);
+        // An edit of the model shows in the next report, and one of the setting takes it away.
+        driver = driver.RunGenerators(Project.Of(Model.Replace("targets: \"q\"", "targets: \"other\"", StringComparison.Ordinal)));
+        Assert.Contains("`Model.other`", Report(driver), StringComparison.Ordinal);
+        driver = driver.WithUpdatedAnalyzerConfigOptions(new Properties("false")).RunGenerators(Project.Of(Model));
+        Assert.Null(Report(driver));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("false")]
     public void IsEmittedOnlyWhereAskedFor(string? asked) => Assert.Null(ReportOf(asked));
 
-    private static string? ReportOf(string? asked)
-    {
-        var driver = CSharpGeneratorDriver.Create([new PeftGenerator().AsSourceGenerator()], parseOptions: Project.ParseOptions, optionsProvider: new Properties(asked));
-        return driver.RunGenerators(Project.Of(Model)).GetRunResult().Results.Single().GeneratedSources
-            .SingleOrDefault(s => s.HintName == "PeftGen.report.g.cs").SourceText?.ToString();
-    }
+    private static string? ReportOf(string? asked, string model = Model) => Report(NewDriver(asked).RunGenerators(Project.Of(model)));
+
+    private static GeneratorDriver NewDriver(string? asked) =>
+        CSharpGeneratorDriver.Create([new PeftGenerator().AsSourceGenerator()], parseOptions: Project.ParseOptions, optionsProvider: new Properties(asked));
+
+    private static string? Report(GeneratorDriver driver) =>
+        driver.GetRunResult().Results.Single().GeneratedSources.SingleOrDefault(s => s.HintName == "PeftGen.report.g.cs").SourceText?.ToString();
 
     private sealed class Properties(string? asked) : AnalyzerConfigOptionsProvider
     {

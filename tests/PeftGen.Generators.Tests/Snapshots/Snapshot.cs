@@ -23,23 +23,27 @@ internal static class Snapshot
         Assert.True(differences.Count == 0, string.Join("\n", differences));
     }
 
-    private static string? Compare(string file, string received)
+    /// <summary>Compares one text with <c>Name.verified.extension</c>.</summary>
+    public static void Matches(string name, string extension, string text, [CallerFilePath] string testFile = "") =>
+        Assert.Null(Compare(Path.Combine(Path.GetDirectoryName(testFile)!, name), text, extension));
+
+    private static string? Compare(string file, string received, string extension = "cs")
     {
-        var verified = File.Exists(file + ".verified.cs") ? File.ReadAllText(file + ".verified.cs").ReplaceLineEndings("\n") : "";
+        var verified = File.Exists($"{file}.verified.{extension}") ? File.ReadAllText($"{file}.verified.{extension}").ReplaceLineEndings("\n") : "";
         if (verified == received)
         {
-            File.Delete(file + ".received.cs");
+            File.Delete($"{file}.received.{extension}");
             return null;
         }
 
-        File.WriteAllText(file + ".received.cs", received);
+        File.WriteAllText($"{file}.received.{extension}", received);
         var (was, now) = (verified.Split('\n'), received.Split('\n'));
         var line = Enumerable.Range(0, Math.Max(was.Length, now.Length)).First(i => i >= was.Length || i >= now.Length || was[i] != now[i]);
         return $"""
-            {Path.GetFileName(file)}.verified.cs differs from line {line + 1} on:
+            {Path.GetFileName(file)}.verified.{extension} differs from line {line + 1} on:
               verified: {(line < was.Length ? was[line] : "(end)")}
               received: {(line < now.Length ? now[line] : "(end)")}
-            If the new text is right, rename {Path.GetFileName(file)}.received.cs to .verified.cs.
+            If the new text is right, rename {Path.GetFileName(file)}.received.{extension} to .verified.{extension}.
             """;
     }
 }

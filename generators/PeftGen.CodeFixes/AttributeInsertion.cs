@@ -1,0 +1,24 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+
+namespace PeftGen.CodeFixes;
+
+/// <summary>Puts <c>[Name("…")]</c> on a line of its own above a field.</summary>
+internal static class AttributeInsertion
+{
+    /// <summary>The field or property that declares a symbol; null where one attribute would stand for several variables.</summary>
+    public static MemberDeclarationSyntax? MemberOf(SyntaxNode? declaration) =>
+        declaration?.FirstAncestorOrSelf<MemberDeclarationSyntax>() is { } member && member is not FieldDeclarationSyntax { Declaration.Variables.Count: > 1 } ? member : null;
+
+    public static async Task<Document> AddNameAsync(Document document, MemberDeclarationSyntax member, string literal, CancellationToken cancel)
+    {
+        var text = await document.GetTextAsync(cancel).ConfigureAwait(false);
+        var model = (await document.GetSemanticModelAsync(cancel).ConfigureAwait(false))!;
+        var line = text.Lines.GetLineFromPosition(member.SpanStart);
+        var blanks = text.ToString(TextSpan.FromBounds(line.Start, member.SpanStart));
+        var newLine = line.EndIncludingLineBreak > line.End ? text.ToString(TextSpan.FromBounds(line.End, line.EndIncludingLineBreak)) : "\n";
+        var attribute = model.LookupNamespacesAndTypes(member.SpanStart, name: "NameAttribute").Any(t => t.ContainingNamespace.Name == "PeftGen") ? "Name" : "PeftGen.Name";
+        return document.WithText(text.Replace(member.SpanStart, 0, $"[{attribute}({literal})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
+    }
+}
