@@ -46,6 +46,9 @@ public sealed class PeftGenerator : IIncrementalGenerator
         var classes = models.SelectMany(static (result, _) => result.Classes).WithTrackingName(ClassesStep);
         context.RegisterSourceOutput(classes, static (output, model) => output.AddSource(model.HintName, SourceText.From(ClassEmitter.Emit(model), _utf8)));
 
+        var linears = models.SelectMany(static (result, _) => result.Linears);
+        context.RegisterSourceOutput(linears, static (output, model) => output.AddSource(model.HintName, SourceText.From(LinearEmitter.Emit(model), _utf8)));
+
         // A generator may not write files, so the report leaves as C# comments; build/Report.targets makes a Markdown file of them.
         var report = models.SelectMany(static (result, _) => result.Report is { } asked ? new[] { asked } : []).Combine(reports.Select(static (report, _) => report.folder));
         context.RegisterSourceOutput(report, static (output, pair) => output.AddSource(ReportEmitter.HintName, SourceText.From(ReportEmitter.Emit(pair.Left, pair.Right), _utf8)));

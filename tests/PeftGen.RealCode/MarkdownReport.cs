@@ -11,7 +11,7 @@ internal static class MarkdownReport
         var text = new StringBuilder();
         Line($"# Real code");
         Line($"");
-        Line($"Each module class was a root once, with `[{attribute.Replace("global::", "", StringComparison.Ordinal)}]`. {summary.Percentage:0.0} % of those with a site compile.");
+        Line($"Each module class was a root once, with `[{attribute.Replace("global::", "", StringComparison.Ordinal)}]`. In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused ({summary.Percentage:0.0} %); as roots, with all that lies below them, {summary.RootPercentage:0.0} % compile.");
         Line($"");
         Line($"| {string.Join(" | ", Summary.Columns)} |");
         Line($"|{string.Concat(Summary.Columns.Select((_, i) => i == 0 ? " --- |" : " ---: |"))}");

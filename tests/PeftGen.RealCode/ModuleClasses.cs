@@ -8,7 +8,8 @@ namespace PeftGen.RealCode;
 /// <summary>A class that derives from torch.nn.Module.</summary>
 /// <param name="Name">Its full name.</param>
 /// <param name="Declaration">Its first declaration.</param>
-internal sealed record ModuleClass(string Name, ClassDeclarationSyntax Declaration);
+/// <param name="Parts">Where all its parts stand.</param>
+internal sealed record ModuleClass(string Name, ClassDeclarationSyntax Declaration, IReadOnlyList<FileLines> Parts);
 
 /// <summary>Finds module classes and edits their declarations, in memory and without moving a line.</summary>
 internal static class ModuleClasses
@@ -24,7 +25,7 @@ internal static class ModuleClasses
             foreach (var declaration in tree.GetRoot().DescendantNodes().OfType<ClassDeclarationSyntax>())
             {
                 if (semantics.GetDeclaredSymbol(declaration) is { } type && DerivesFrom(type, module))
-                    found.TryAdd(type, new ModuleClass(type.ToDisplayString(), declaration));
+                    found.TryAdd(type, new ModuleClass(type.ToDisplayString(), declaration, [.. type.DeclaringSyntaxReferences.Select(r => LinesOf(r.GetSyntax()))]));
             }
         }
 
@@ -52,6 +53,12 @@ internal static class ModuleClasses
     {
         for (; type is not null; type = type.ContainingType)
             yield return type;
+    }
+
+    private static FileLines LinesOf(SyntaxNode part)
+    {
+        var lines = part.GetLocation().GetMappedLineSpan();
+        return new FileLines(lines.Path, lines.StartLinePosition.Line + 1, lines.EndLinePosition.Line + 1);
     }
 
     private static bool DerivesFrom(INamedTypeSymbol type, INamedTypeSymbol module)

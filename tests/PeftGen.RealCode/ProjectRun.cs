@@ -41,7 +41,7 @@ internal static class ProjectRun
             findings.Add(new Finding("exception", root.Name, $"{exception.GetType().Name}: {exception.Message} {exception.StackTrace?.Split('\n').FirstOrDefault()?.Trim()}", true));
         // Errors that the code has without PeftGen are not PeftGen's, also not where a copied body or using repeats them.
         findings.AddRange(Errors(updated).Where(d => !Keys(d).Any(baseline.Contains)).Select(d => Finding.Of(d, "C# " + d.Id, true)));
-        return new ClassResult(root.Name, result.GeneratedSources.IsDefault ? 0 : result.GeneratedSources.Length, findings);
+        return new ClassResult(root.Name, root.Parts, result.GeneratedSources.IsDefault ? 0 : result.GeneratedSources.Length, findings);
     }
 
     private static IEnumerable<Diagnostic> Errors(Compilation compilation) => compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error);

@@ -52,7 +52,7 @@ internal static class RealCodeCommand
         AnsiConsole.Write(summary.ToTable());
         foreach (var finding in summary.Findings)
             Console.WriteLine($"{finding.Count}× {finding.Id} {finding.Place}: {finding.Message}");
-        Console.WriteLine($"{summary.Percentage:0.0} % of the classes with a site compile; {RequiredPercentage} % are required.");
+        Console.WriteLine($"In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused: {summary.Percentage:0.0} %; {RequiredPercentage} % are required. As roots, with all that lies below them, {summary.RootPercentage:0.0} % compile.");
         if (report is not null)
             File.WriteAllText(report.FullName, MarkdownReport.Of(summary, attribute));
         return summary.Percentage < RequiredPercentage ? 1 : 0;

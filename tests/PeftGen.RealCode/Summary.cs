@@ -12,8 +12,17 @@ internal sealed record Summary(IReadOnlyList<ProjectResult> Projects)
     /// <summary>The heads of the table's columns.</summary>
     public static IReadOnlyList<string> Columns { get; } = ["Project", "Module classes", "No site", "Compiled", "Refused", "Broken", "Errors without PeftGen"];
 
-    /// <summary>Of the classes with a site, how many compile, of a hundred.</summary>
-    public double Percentage => Total(Outcome.Compiled) is var good && good + Total(Outcome.Refused) + Total(Outcome.Broken) is var all and > 0 ? 100.0 * good / all : 100;
+    /// <summary>The classes with a site.</summary>
+    public int WithSites => Projects.Sum(p => p.WithSites.Count);
+
+    /// <summary>Of these, the classes in which nothing is refused or broken.</summary>
+    public int Sound => Projects.Sum(p => p.Sound.Count);
+
+    /// <summary>Of the classes with a site, those in which nothing is refused, of a hundred.</summary>
+    public double Percentage => WithSites == 0 ? 100 : 100.0 * Sound / WithSites;
+
+    /// <summary>Of the classes with a site, those that compile as roots with all that lies below them, of a hundred.</summary>
+    public double RootPercentage => WithSites == 0 ? 100 : 100.0 * Projects.Sum(p => p.Count(Outcome.Compiled)) / WithSites;
 
     /// <summary>What is wrong, each place once; the worst first.</summary>
     public IReadOnlyList<CountedFinding> Findings => [.. Projects.SelectMany(p => p.Classes)

@@ -167,3 +167,13 @@ internal sealed record GroupModel(string Type, string Access, string Infix, Equa
 /// <param name="Creation">The expression that makes the declared values.</param>
 /// <param name="Summary">The attribute as declared, for documentation.</param>
 internal sealed record DeclaredMethodModel(string Type, string Parameter, string Creation, string Summary);
+
+/// <summary>A linear layer of the user's own, which is told to the library as one.</summary>
+/// <param name="HintName">The name of the generated file.</param>
+/// <param name="Namespace">The namespace; null: none.</param>
+/// <param name="Containers">The classes around it, as they are opened.</param>
+/// <param name="Header">The class, as it is opened.</param>
+/// <param name="Weight">The field of the matrix.</param>
+/// <param name="Bias">The field of the bias; null: none.</param>
+/// <param name="IsTransposed">Whether the matrix is <c>[in, out]</c>.</param>
+internal sealed record LinearModel(string HintName, string? Namespace, EquatableArray<string> Containers, string Header, string Weight, string? Bias, bool IsTransposed);

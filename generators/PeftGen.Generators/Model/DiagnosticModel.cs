@@ -24,6 +24,7 @@ internal sealed record DiagnosticProperty(string Name, string Value);
 
 /// <summary>What the parser finds in a compilation.</summary>
 /// <param name="Classes">The classes to emit, sorted.</param>
+/// <param name="Linears">The linear layers of the user's own.</param>
 /// <param name="Diagnostics">What is wrong.</param>
 /// <param name="Report">What was made of the declarations; null: nobody asked.</param>
-internal sealed record ParseResult(EquatableArray<ClassModel> Classes, EquatableArray<DiagnosticModel> Diagnostics, ReportModel? Report = null);
+internal sealed record ParseResult(EquatableArray<ClassModel> Classes, EquatableArray<LinearModel> Linears, EquatableArray<DiagnosticModel> Diagnostics, ReportModel? Report = null);

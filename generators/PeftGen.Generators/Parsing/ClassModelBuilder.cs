@@ -37,6 +37,16 @@ internal sealed class ClassModelBuilder(
             Root: declared is null ? null : RootModelBuilder.Build(type, declared, graph, scanner, reach));
     }
 
+    /// <summary>What is emitted into a linear layer of the user's own.</summary>
+    public LinearModel Build(OwnLinear linear)
+    {
+        var type = linear.Type.Symbol;
+        return new LinearModel(
+            HintNames.For(type).Replace(".g.cs", ".linear.g.cs"),
+            type.ContainingNamespace.IsGlobalNamespace ? null : type.ContainingNamespace.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted)),
+            Containers(type).Reverse().ToEquatable(), HeaderOf(type), Identifiers.Escape(linear.Weight.Name), linear.Bias is { } bias ? Identifiers.Escape(bias.Name) : null, linear.IsTransposed);
+    }
+
     private IEnumerable<MemberModel> Members(ModelClass type, SiteNames siteNames, SyntaxNode place)
     {
         var lookups = Lookups(type);
@@ -65,8 +75,8 @@ internal sealed class ClassModelBuilder(
 
     private MemberModel MemberOf(ModelClass type, ModelChild child, SyntaxNode place)
     {
-        var layers = child.Shape is ChildShape.BuiltIn or ChildShape.Sequential || (child.Shape == ChildShape.Abstract && graph.Known.IsTensorToTensor(child.Type));
-        var access = child.Shape == ChildShape.Composite ? Visibility.OfMember(type.Symbol, child.Type) : "public";
+        var layers = child.Shape is ChildShape.BuiltIn or ChildShape.Sequential || (child.Shape == ChildShape.Abstract && graph.Known.IsTensorToTensor(child.Type)) || reach.IsOwnLinear(child.Type);
+        var access = child.Shape == ChildShape.Composite && !layers ? Visibility.OfMember(type.Symbol, child.Type) : "public";
         var element = layers ? LayerSlot
             : child.Shape == ChildShape.Abstract || access is null ? "global::PeftGen.AdapterNode"
             : Display(child.Type, place) + ".Adapter";

@@ -17,11 +17,12 @@ internal static class ModelParser
         var compilation = project.Compilation;
         var diagnostics = new DiagnosticList();
         if (KnownTypes.Find(compilation) is not { } known)
-            return (new ParseResult(default, default), []);
+            return (new ParseResult(default, default, default), []);
         var named = new NamedClasses(project.Files, compilation, known);
         var graph = new ModelGraph(compilation, known, named);
         var scanner = new BodyScanner(graph, cancel);
         var sites = new CompiledSites();
+        var ownLinears = new OwnLinears(graph, scanner);
         var roots = new Dictionary<ModelClass, List<DeclaredMethod>>();
         var holders = new Dictionary<ModelClass, HashSet<ModelClass>>();
         var abstractly = new HashSet<ModelClass>();
@@ -35,7 +36,7 @@ internal static class ModelParser
             if (methods.Count == 0)
                 continue;
             if (!LanguageCheck.Passes(methods[0], diagnostics))
-                return Result(default, null);
+                return Result(default, default, null);
             if (graph.ClassOf(symbol) is not { } root)
             {
                 foreach (var method in methods)
@@ -43,8 +44,8 @@ internal static class ModelParser
                 continue;
             }
 
-            var walker = PlaceWalker.Walk(graph, root, cancel);
-            var finder = new SiteFinder(root, walker, sites, scanner, diagnostics);
+            var walker = PlaceWalker.Walk(graph, ownLinears, root, cancel);
+            var finder = new SiteFinder(root, walker, known, sites, scanner, diagnostics);
             foreach (var method in methods)
                 finder.Match(method);
             report?.Add(root, methods, walker, finder.Matches);
@@ -61,19 +62,23 @@ internal static class ModelParser
         // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
         var closed = reach.Classes.Where(type =>
             !PartialCheck.Passes(type, roots.ContainsKey(type), certain.Contains(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)
-            | !AliasCheck.Passes(type, reach, scanner, diagnostics)).ToList();
+            | !AliasCheck.Passes(type, reach, scanner, diagnostics))
+            .Union(sites.Linears.Keys.Where(type => !PartialCheck.Passes(type, false, certain.Contains(type), diagnostics))).ToList();
         if (closed.Count > 0)
             reach = new Reachability(graph, scanner, sites, holders, roots.Keys, closed);
         ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, matches, diagnostics));
+        // Where the parameters of such a layer are sites, too, its slot runs it through its node.
+        abstractly.UnionWith(sites.Linears.Keys);
         var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);
         var classes = reach.Classes
             .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
             .OrderBy(model => model.HintName, StringComparer.Ordinal)
             .ToEquatable();
-        return Result(classes, report?.Build(reach, closed, diagnostics.Items));
+        var linears = sites.Linears.Values.Where(l => !closed.Contains(l.Type)).Select(builder.Build).OrderBy(l => l.HintName, StringComparer.Ordinal).ToEquatable();
+        return Result(classes, linears, report?.Build(reach, closed, diagnostics.Items));
 
-        (ParseResult, IReadOnlyCollection<SyntaxTree>) Result(EquatableArray<ClassModel> models, ReportModel? written) =>
-            (new ParseResult(models, diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable(), written),
+        (ParseResult, IReadOnlyCollection<SyntaxTree>) Result(EquatableArray<ClassModel> models, EquatableArray<LinearModel> layers, ReportModel? written) =>
+            (new ParseResult(models, layers, diagnostics.Items.OrderBy(d => d.File, StringComparer.Ordinal).ThenBy(d => d.Span.Start).ThenBy(d => d.Id, StringComparer.Ordinal).ToEquatable(), written),
             [.. graph.Read.Union(diagnostics.Files)]);
     }
 

@@ -31,6 +31,9 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
 {
     public bool IsLinear { get; init; }
 
+    /// <summary>The linear layer of the user's own that lies there; null: none.</summary>
+    public OwnLinear? OwnLinear { get; init; }
+
     public TargetCandidate Candidate => new(Path, IsLinear);
 }
 
@@ -39,12 +42,14 @@ internal sealed class PlaceWalker
 {
     private const int MostPlaces = 20_000;
     private readonly ModelGraph _graph;
+    private readonly OwnLinears _linears;
     private readonly CancellationToken _cancel;
     private readonly Dictionary<ModelClass, int> _onPath = [];
 
-    private PlaceWalker(ModelGraph graph, CancellationToken cancel)
+    private PlaceWalker(ModelGraph graph, OwnLinears linears, CancellationToken cancel)
     {
         _graph = graph;
+        _linears = linears;
         _cancel = cancel;
     }
 
@@ -59,9 +64,9 @@ internal sealed class PlaceWalker
     /// <summary>Classes that stand below the root for sure: each on the way is declared by its own type.</summary>
     public HashSet<ModelClass> Certain { get; } = [];
 
-    public static PlaceWalker Walk(ModelGraph graph, ModelClass root, CancellationToken cancel)
+    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, CancellationToken cancel)
     {
-        var walker = new PlaceWalker(graph, cancel);
+        var walker = new PlaceWalker(graph, linears, cancel);
         walker.WalkClass(root, "", null, true);
         return walker;
     }
@@ -100,6 +105,9 @@ internal sealed class PlaceWalker
                 if (IsForeign(child.Type))
                     WalkForeign(owner, child, (INamedTypeSymbol)child.Type, path, 0);
                 return;
+            case ChildShape.Composite when _linears.Of(child.Type) is { } linear:
+                Places.Add(new Place(PlaceKind.Layer, path, owner, child, child.Type) { IsLinear = true, OwnLinear = linear });
+                break;
             case ChildShape.Sequential:
                 foreach (var name in SequentialNames.In(owner.Symbol).Append("*"))
                     AddLayer(owner, child, Join(path, name), null);

@@ -52,8 +52,23 @@ internal sealed class Reachability
         !_closed.Contains(owner) && !(child.Shape == ChildShape.Composite && _closed.Contains(_graph.ClassOf(child.Type)!))
         && (_sites.Contains(owner, child) || (child.Shape != ChildShape.Parameter && child.Shape != ChildShape.BuiltIn && _graph.Candidates(child).Any(Classes.Contains)));
 
+    /// <summary>Whether a type is a linear layer of the user's own on which a method stands.</summary>
+    public bool IsOwnLinear(ITypeSymbol type) => _graph.ClassOf(type) is { } module && _sites.Linears.ContainsKey(module) && !_closed.Contains(module);
+
+    /// <summary>A use as what it turns out to be: linear layers of the user's own, where a method stands on them, are used as built-in ones.</summary>
+    public Use Settle(Use use) => use switch
+    {
+        NodeUse { Method.Name: "forward" or "call" } node when IsOwnLinear(node.Receiver.Type) => new LayerUse(node.Call, node.Receiver, IsLayer: true),
+        MethodGroupUse { Receiver: { } receiver, Type: not null, Method.Name: "forward" or "call" } group when IsOwnLinear(receiver.Type) => group with { Type = null, IsLayer = true },
+        ParameterUse { IsWrite: false, Chain.Count: > 1, Read: MemberAccessExpressionSyntax read } parameter
+            when parameter.Chain[parameter.Chain.Count - 2].child.Type is var holder && IsOwnLinear(holder) =>
+            new WeightUse(read, new Receiver(read.Expression, [.. parameter.Chain.Take(parameter.Chain.Count - 1)], holder),
+                _sites.Linears[_graph.ClassOf(holder)!].Bias == parameter.Target.child ? "bias" : "weight"),
+        _ => use,
+    };
+
     /// <summary>Whether a use goes through an adapter.</summary>
-    public bool Reaches(ModelClass type, Use use) => use switch
+    public bool Reaches(ModelClass type, Use use) => Settle(use) switch
     {
         LayerUse layer => ReachesReceiver(type, layer.Receiver),
         NodeUse node => (node.IsHooked ? Classes.Contains(node.Type) : ReachesMethod(node.Type, node.Method)) && ReachesReceiver(type, node.Receiver),
@@ -117,7 +132,7 @@ internal sealed class Reachability
         {
             changed = false;
             foreach (var method in scans)
-                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (use is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)))
+                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (Settle(use) is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)))
                     changed |= Mark(method.Symbol);
         }
 
@@ -139,7 +154,7 @@ internal sealed class Reachability
     {
         var found = new HashSet<ISymbol>(SymbolEqualityComparer.Default);
         var bodies = scans.ToLookup(s => s.Symbol, SymbolEqualityComparer.Default);
-        var queue = new Queue<ISymbol>(scans.Where(s => IsModuleForward(s.Symbol) || s.Uses.Any(use => use is LayerUse or ResidualUse && Reaches(s.Type, use))).Select(s => (ISymbol)s.Symbol));
+        var queue = new Queue<ISymbol>(scans.Where(s => IsModuleForward(s.Symbol) || s.Uses.Any(use => Settle(use) is LayerUse or ResidualUse && Reaches(s.Type, use))).Select(s => (ISymbol)s.Symbol));
         while (queue.Count > 0)
         {
             var method = queue.Dequeue();

@@ -36,7 +36,7 @@ internal sealed class ReportBuilder(BodyScanner scanner)
         ModelClass root, List<DeclaredMethod> methods, PlaceWalker walker, List<TargetMatch> matches, IReadOnlyCollection<DiagnosticModel> diagnostics)
     {
         // What nothing calls is a site of the declaration and none of the program.
-        var uncalled = new HashSet<(string, string)>(diagnostics.Where(d => d.Id == "PG002").Select(d => (d.Arguments[1], d.Arguments[2])));
+        var uncalled = new HashSet<(string, string)>(diagnostics.Where(d => d.Id is "PG002" or "PG038").Select(d => (d.Arguments[1], d.Arguments[2])));
         bool IsUncalled(TargetMatch m) => m.Place.Child is { } child && uncalled.Contains((m.Place.Owner.Symbol.Name, child.Name));
         var met = new HashSet<string>(matches.Where(m => m.IsSite).Select(m => m.Place.Path));
         return new ReportRoot(

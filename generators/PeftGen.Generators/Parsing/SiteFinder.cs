@@ -9,6 +9,9 @@ internal sealed class CompiledSites
 {
     private readonly Dictionary<(ModelClass, ModelChild), List<DeclaredClaim>> _children = [];
 
+    /// <summary>Linear layers of the user's own on which a method wants to stand.</summary>
+    public Dictionary<ModelClass, OwnLinear> Linears { get; } = [];
+
     /// <summary>Classes of which a method wants the sites that stand in bodies, by kind.</summary>
     public HashSet<(ModelClass type, SiteKind kind)> Bodies { get; } = [];
 
@@ -28,7 +31,7 @@ internal sealed class CompiledSites
 }
 
 /// <summary>Matches the targets of one root with what lies below it.</summary>
-internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes known, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
 {
     private const int MostSuggestions = 3;
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
@@ -73,14 +76,15 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
             case SiteKind.Layer:
                 if (place.Kind != PlaceKind.Layer)
                     return false;
-                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.Type, host)))
+                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.OwnLinear is null ? place.Type : known.Linear, host)))
                     return true;
                 // A name means all that bear it; a role, a pattern or all-linear means those of them that fit.
                 if (item.Role is null && item.Item.Pattern?.IsName == true)
                     ReportCannotCarry(claim, item, place);
                 return false;
             case SiteKind.Parameter:
-                return place.Kind is PlaceKind.Layer or PlaceKind.LayerParameter or PlaceKind.Parameter;
+                // The parameters of a class of the user's own are places of their own.
+                return place.Kind is PlaceKind.LayerParameter or PlaceKind.Parameter || (place.Kind is PlaceKind.Layer && place.OwnLinear is null);
             default:
                 return place.Kind == PlaceKind.Module && place.Owner.Lineage.Any(t => scanner.HasBodySite(t, claim.Kind));
         }
@@ -98,6 +102,8 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, CompiledSi
         }
 
         sites.Add(place.Owner, place.Child, claim);
+        if (place.OwnLinear is { } linear)
+            sites.Linears[linear.Type] = linear;
     }
 
     private void CheckExclusive(DeclaredClaim claim, Place place)

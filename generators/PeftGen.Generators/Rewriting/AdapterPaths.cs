@@ -7,7 +7,7 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Rewriting;
 
 /// <summary>How emitted code names the slots and nodes of an adapter.</summary>
-internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, BodyScanner scanner)
+internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, Reachability reach, BodyScanner scanner)
 {
     /// <summary><c>adapter.mlp.up_proj</c></summary>
     public string SlotOf(IReadOnlyList<(ModelClass owner, ModelChild child)> chain, SyntaxNode place)
@@ -16,7 +16,7 @@ internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, BodyS
         foreach (var (owner, child) in chain)
         {
             slot += "." + Identifiers.Escape(child.Name);
-            if (child.Shape != ChildShape.Composite)
+            if (child.Shape != ChildShape.Composite || reach.IsOwnLinear(child.Type))
                 continue;
             // A node whose class nobody else may see is kept as what all nodes are.
             if (Visibility.OfMember(owner.Symbol, child.Type) is null)

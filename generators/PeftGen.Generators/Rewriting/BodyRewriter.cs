@@ -10,8 +10,8 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
     public BodyText Rewrite(MethodScan method)
     {
-        var body = new RewrittenBody(new AdapterPaths(names, graph, scanner), reach, sites, names, scanner, diagnostics);
-        Rewrite(body, method.Uses.Where(use => reach.Reaches(type, use)));
+        var body = new RewrittenBody(new AdapterPaths(names, graph, reach, scanner), reach, sites, names, scanner, diagnostics);
+        Rewrite(body, method.Uses.Where(use => reach.Reaches(type, use)).Select(reach.Settle));
         if (body.IsRefused)
             return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
         var span = method.Syntax.ExpressionBody is { } arrow

@@ -1,3 +1,4 @@
+using PeftGen.Methods;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -139,6 +140,9 @@ internal sealed class AdapterCreation
 
         LayerSlot? slot = module switch
         {
+            // A linear layer of the user's own whose parameters are sites, too.
+            IAdaptable and ILinearLayer when MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner) is LayerSlot around =>
+                new ChainedLayer(path, [new NodeLayer(path, MakeChild(module, path)!), around]),
             IAdaptable => new NodeLayer(path, MakeChild(module, path)!),
             Sequential => MakeSequential(module, path),
             _ => (LayerSlot?)MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner),
@@ -160,7 +164,7 @@ internal sealed class AdapterCreation
     /// <summary>Asks every method that claims a site, in the order of the group.</summary>
     private nn.Module? MakeSlots<T>(SiteKind kind, string path, HostPart host, nn.Module owner) where T : Slot
     {
-        var linear = host.Module is Linear;
+        var linear = HostLinear.Is(host.Module);
         var slots = new List<T>();
         var layerClaimed = kind == SiteKind.Layer && _methods.Any(m => m.Claims.Any(c => c.Claim.Kind == SiteKind.Layer && c.Matches(path, linear)));
         _compiled.Add(path);
@@ -169,7 +173,7 @@ internal sealed class AdapterCreation
             foreach (var claim in method.Claims)
             {
                 var matches = claim.Claim.Kind == kind ? claim.Matches(path, linear)
-                    : kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter && claim.MatchesAnyParameter(path, host.Module);
+                    : kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter && host.Module is not IAdaptable && claim.MatchesAnyParameter(path, host.Module);
                 if (kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter)
                     foreach (var (name, _) in host.Module.named_parameters())
                         _compiled.Add(Join(path, name));

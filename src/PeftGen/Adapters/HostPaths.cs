@@ -1,3 +1,4 @@
+using PeftGen.Methods;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -17,7 +18,7 @@ internal sealed class HostPaths
             if (module is IAdaptable adaptable)
                 foreach (var (registered, inCheckpoint) in Renamed(module, adaptable))
                     _names[path.Length == 0 ? registered : $"{path}.{registered}"] = inCheckpoint;
-        var modules = host.named_modules().Select(m => new TargetCandidate(InCheckpoint(m.name), m.module is Linear));
+        var modules = host.named_modules().Select(m => new TargetCandidate(InCheckpoint(m.name), HostLinear.Is(m.module)));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
         _linear = Candidates.Where(c => c.IsLinear).Select(c => c.Path).ToHashSet();

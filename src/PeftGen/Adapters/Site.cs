@@ -1,3 +1,4 @@
+using PeftGen.Methods;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -69,7 +70,7 @@ public sealed class Site
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>
     /// <param name="targets">The list.</param>
-    public bool IsAmong(TargetList targets) => _creation.Resolve(targets).Matches(new TargetCandidate(Path, Host.Module is Linear));
+    public bool IsAmong(TargetList targets) => _creation.Resolve(targets).Matches(new TargetCandidate(Path, HostLinear.Is(Host.Module)));
 
     /// <summary>For a claim of parameters on a layer: whether one of the layer's parameters is among those claimed.</summary>
     /// <param name="parameter">The parameter's name in the layer, for example <c>bias</c>.</param>

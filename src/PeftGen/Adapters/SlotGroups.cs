@@ -68,6 +68,15 @@ internal sealed class NodeLayer : LayerSlot, ISlotGroup
         return layer.WithHooks ? host.call(Node, layer.Context, x) : host.forward(Node, layer.Context, x);
     }
 
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
+    {
+        if (host is not ILinearLayer linear)
+            return base.read(context, host, name, value);
+        var parameter = name == "bias" ? linear.Bias : linear.Weight;
+        var site = Node.Members(host).FirstOrDefault(m => m.Kind == MemberKind.Parameter && ReferenceEquals(m.Host, parameter));
+        return parameter is not null && site.Name is { } place && Node[place] is ParameterSlot slot ? slot.forward(context, parameter) : value;
+    }
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => Node.Slots().SelectMany(slot => slot.Stored(format));
 
     public IEnumerable<Slot> AllSlots() => Node.Slots();

@@ -236,4 +236,69 @@ public class SourceFormTests
             public override Tensor forward(Tensor x) => Value.forward(query.forward(x));
         }
         """, "self_attn.q_proj", "self_attn.v_proj");
+
+    /// <summary>A linked file has a path outside the project, and may be named as one within.</summary>
+    [Fact]
+    public void LinkedFiles() => RunningModel.Check(
+        [
+            ("/elsewhere/shared/Model.cs", """
+                namespace Linked;
+
+                public partial class Layer : Module<Tensor, Tensor>
+                {
+                    private readonly Linear fc = Linear(4, 4);
+
+                    public Layer() : base("layer") => RegisterComponents();
+
+                    public override Tensor forward(Tensor x) => fc.forward(x);
+                }
+                """),
+            ("Model.cs", """
+                [Scale(targets: "fc")]
+                public partial class Model : Module<Tensor, Tensor>
+                {
+                    private readonly Linked.Layer layer = new();
+
+                    public Model() : base("model") => RegisterComponents();
+
+                    public override Tensor forward(Tensor x) => layer.forward(x);
+                }
+                """),
+        ],
+        "layer.fc");
+
+    [Fact]
+    public void TopLevelPrograms()
+    {
+        var project = Project.Of("""
+            var model = new Net();
+            using var adapter = model.CreateAdapter();
+            Console.WriteLine(model.forward(adapter, ones(1, 4)).shape[1]);
+
+            [Scale(targets: "fc")]
+            public partial class Net : Module<Tensor, Tensor>
+            {
+                private readonly Linear fc = Linear(4, 4);
+
+                public Net() : base("net") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => fc.forward(x);
+            }
+            """);
+        var generated = Generated.From(project.WithOptions(project.Options.WithOutputKind(Microsoft.CodeAnalysis.OutputKind.ConsoleApplication)));
+        Assert.Empty(generated.Reported);
+        var program = RunningModel.Load(generated);
+        var (console, printed) = (Console.Out, new StringWriter());
+        Console.SetOut(printed);
+        try
+        {
+            program.EntryPoint!.Invoke(null, [Array.Empty<string>()]);
+        }
+        finally
+        {
+            Console.SetOut(console);
+        }
+
+        Assert.Equal("4", printed.ToString().Trim());
+    }
 }

@@ -12,7 +12,7 @@ internal static class LoRAConfig
         ("arrow_config", "Arrow"), ("kasa_config", "KaSA"), ("velora_config", "VeLoRA"), ("monteclora_config", "MonteCLoRA"),
         ("loftq_config", "LoftQ"), ("corda_config", "CorDA"), ("lora_ga_config", "LoRA-GA"), ("megatron_config", "Megatron"),
         ("layer_replication", "layer replication"), ("layers_pattern", "a list of blocks by name"), ("target_parameters", "LoRA on bare parameters"),
-        ("fan_in_fan_out", "a transposed weight"), ("ensure_weight_tying", "tied adapters"),
+        ("ensure_weight_tying", "tied adapters"),
     ];
 
     public static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
@@ -105,10 +105,12 @@ internal static class LoRAConfig
         foreach (var (field, _) in Foreign)
             config.TryAdd(field, field switch
             {
-                "use_dora" or "use_qalora" or "fan_in_fan_out" or "ensure_weight_tying" => false,
+                "use_dora" or "use_qalora" or "ensure_weight_tying" => false,
                 "loftq_config" => new JsonObject(),
                 _ => null,
             });
+        // Which way a matrix is kept is the layer's affair, and known from its code; HF PEFT sets this by itself where it has to be.
+        config.TryAdd("fan_in_fan_out", false);
         config.TryAdd("eva_config", null);
         config.TryAdd("megatron_core", "megatron.core");
         config.TryAdd("qalora_group_size", 16);

@@ -18,9 +18,8 @@ internal sealed class LoRASlot : LayerSlot
 
     public LoRASlot(Site site, int rank, double scaling, LoRA values) : base(site.Path)
     {
-        var weight = (site.Host.Module as Linear ?? throw new AdapterException(
-            $"{site.Path}: LoRA needs a Linear, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets.")).weight;
-        var (features, inputs) = (weight.shape[0], weight.shape[1]);
+        var host = HostLinear.Of(site.Host.Module, site.Path, "LoRA");
+        var (features, inputs) = (host.Outputs, host.Inputs);
         _scaling = scaling;
         _dropout = values.Dropout is >= 0 and < 1 ? values.Dropout : throw new AdapterException(
             $"{site.Path}: Dropout is {values.Dropout.ToString(CultureInfo.InvariantCulture)}, expected a probability of at least 0 and less than 1.");
@@ -104,7 +103,8 @@ internal sealed class LoRASlot : LayerSlot
         if (name == "bias" && !_biasInB)
             return value;
         using var delta = name == "bias" ? this["lora_B_bias"].alias() : this["lora_B"].matmul(this["lora_A"]);
-        using var scaled = delta * _scaling;
+        using var oriented = name == "bias" ? delta.alias() : HostLinear.Of(host, Path, "LoRA").Oriented(delta);
+        using var scaled = oriented * _scaling;
         if (value is null)
             return context.Keep(scaled.alias());
         // In the wider type, rounded once, as merging does.
@@ -120,20 +120,21 @@ internal sealed class LoRASlot : LayerSlot
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host)
     {
-        var layer = (Linear)host.Module;
-        if (_biasInB && layer.bias is null)
+        var layer = HostLinear.Of(host.Module, Path, "LoRA");
+        if (_biasInB && layer.Bias is null)
             throw new AdapterException($"{Path}: B has a bias, and the layer has none to take it. Run the model with its adapter instead.");
-        return _biasInB ? [layer.weight!, layer.bias!] : [layer.weight!];
+        return _biasInB ? [layer.Weight, layer.Bias!] : [layer.Weight];
     }
 
     public override void MergeInto(HostPart host)
     {
-        var layer = (Linear)host.Module;
+        var layer = HostLinear.Of(host.Module, Path, "LoRA");
         using var product = this["lora_B"].matmul(this["lora_A"]).mul_(_scaling);
-        Merging.Add(layer.weight!, product);
+        using var delta = layer.Oriented(product);
+        Merging.Add(layer.Weight, delta);
         if (!_biasInB)
             return;
         using var bias = this["lora_B_bias"] * _scaling;
-        Merging.Add(layer.bias!, bias);
+        Merging.Add(layer.Bias!, bias);
     }
 }

@@ -47,7 +47,6 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        reader.Refuse("fan_in_fan_out", "a transposed weight");
         return new IA3(reader.Targets("target_modules") ?? "k,v,ffn_out", reader.Targets("feedforward_modules") ?? "")
         {
             Exclude = reader.Targets("exclude_modules"),
@@ -100,10 +99,9 @@ internal sealed class IA3Slot : LayerSlot
 
     public IA3Slot(Site site, bool atInput) : base(site.Path)
     {
-        if (site.Host.Module is not Linear layer)
-            throw new AdapterException($"{site.Path}: (IA)³ needs a Linear, and this is a {site.Host.Module.GetType().Name}.");
+        var layer = HostLinear.Of(site.Host.Module, site.Path, "(IA)³");
         _atInput = atInput;
-        long[] shape = atInput ? [1, layer.weight.shape[1]] : [layer.weight.shape[0], 1];
+        long[] shape = atInput ? [1, layer.Inputs] : [layer.Outputs, 1];
         Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
     }
 
@@ -135,7 +133,7 @@ internal sealed class IA3Slot : LayerSlot
     {
         if (value is null || (name == "bias" && _atInput))
             return value;
-        using var l = name == "bias" ? this[Scale].flatten() : this[Scale].alias();
+        using var l = name == "bias" ? this[Scale].flatten() : HostLinear.Of(host, Path, "(IA)³").Oriented(this[Scale]);
         return context.Keep(Scaled(value, l));
     }
 
@@ -145,17 +143,18 @@ internal sealed class IA3Slot : LayerSlot
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host)
     {
-        var layer = (Linear)host.Module;
-        return _atInput || layer.bias is null ? [layer.weight!] : [layer.weight!, layer.bias];
+        var layer = HostLinear.Of(host.Module, Path, "(IA)³");
+        return _atInput || layer.Bias is null ? [layer.Weight] : [layer.Weight, layer.Bias];
     }
 
     public override void MergeInto(HostPart host)
     {
-        var layer = (Linear)host.Module;
-        Merging.Multiply(layer.weight!, this[Scale]);
-        if (_atInput || layer.bias is null)
+        var layer = HostLinear.Of(host.Module, Path, "(IA)³");
+        using var factor = layer.Oriented(this[Scale]);
+        Merging.Multiply(layer.Weight, factor);
+        if (_atInput || layer.Bias is null)
             return;
         using var l = this[Scale].flatten();
-        Merging.Multiply(layer.bias, l);
+        Merging.Multiply(layer.Bias, l);
     }
 }
