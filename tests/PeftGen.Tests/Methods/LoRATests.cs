@@ -179,7 +179,7 @@ public sealed class LoRATests : IDisposable
         Refused("the pattern '(q_proj' is no regular expression", new LoRA(targets: "q_proj") { AlphaPattern = "(q_proj=4" });
         Refused("a target is empty", new LoRA(targets: "q_proj,,v_proj"));
         var norm = new LayerHost(("q_proj", nn.LayerNorm(7)));
-        Assert.Contains("q_proj: LoRA needs a Linear, and this is a LayerNorm", Assert.Throws<AdapterException>(() => norm.Create(new LoRA(targets: "q_proj"))).Message, StringComparison.Ordinal);
+        Assert.Contains("q_proj: LoRA needs a linear layer, and this is a LayerNorm", Assert.Throws<AdapterException>(() => norm.Create(new LoRA(targets: "q_proj"))).Message, StringComparison.Ordinal);
 
         void Refused(string what, LoRA values) => Assert.Contains(what, Assert.Throws<AdapterException>(() => host.Create(values)).Message, StringComparison.Ordinal);
     }
