@@ -14,7 +14,7 @@ internal static class EditorBenchmark
 
     private static Command Create()
     {
-        var command = new Command("editor", "Times the generator in a project of 202 files: from nothing, and after an edit that has nothing to do with the models.");
+        var command = new Command("editor", "Times the generator in a project of about 200 files: from nothing, and after an edit that has nothing to do with the models.");
         command.SetAction(_ => Run());
         return command;
     }

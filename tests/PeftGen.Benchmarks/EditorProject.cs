@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace PeftGen.Benchmarks;
 
-/// <summary>A project of 202 files: 20 of the sample models and one of another, 180 that have nothing to do with them, and one of global usings.</summary>
+/// <summary>A project of the files of the sample models, 180 that have nothing to do with them, and one of global usings.</summary>
 internal static class EditorProject
 {
     public const int Others = 180;
@@ -39,11 +39,11 @@ internal static class EditorProject
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             var text = reader.ReadToEnd()
                 .Replace("public partial class LlamaForCausalLM", "[PeftGen.LoRA(rank: 8, alpha: 16, targets: \"q,v,o\")]\n[PeftGen.IA3(Group = \"ia3\")]\npublic partial class LlamaForCausalLM", StringComparison.Ordinal)
+                .Replace("public partial class GPT2LMHeadModel", "[PeftGen.LoRA(rank: 4, targets: \"c_attn,c_fc\")]\npublic partial class GPT2LMHeadModel", StringComparison.Ordinal)
                 .Replace("public partial class BertForSequenceClassification", "[PeftGen.LoRA(targets: \"q,v\")]\npublic partial class BertForSequenceClassification", StringComparison.Ordinal);
             yield return (name, text);
         }
 
-        yield return ("Tower.cs", Tower);
         yield return ("Usings.cs", "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;");
         for (var i = 0; i < Others; i++)
             yield return (Name(i) + ".cs", Other(i, 0));
@@ -72,76 +72,4 @@ internal static class EditorProject
                 """);
         return text.Append("}\n").ToString();
     }
-
-    // With this one there are 20 module classes.
-    private const string Tower = """
-        using PeftGen;
-        using TorchSharp;
-        using TorchSharp.Modules;
-        using static TorchSharp.torch;
-        using static TorchSharp.torch.nn;
-
-        namespace App.Vision;
-
-        [LoRA(rank: 4, targets: "q,v")]
-        public partial class Tower : Module<Tensor, Tensor>
-        {
-            private readonly Conv2d patch_embed = Conv2d(3, 64, 16, stride: 16);
-            private readonly ModuleList<TowerBlock> blocks = ModuleList(new TowerBlock(64), new TowerBlock(64));
-            private readonly LayerNorm norm = LayerNorm(64);
-
-            public Tower() : base("tower") => RegisterComponents();
-
-            public override Tensor forward(Tensor pixels)
-            {
-                using var scope = NewDisposeScope();
-                var x = patch_embed.forward(pixels).flatten(2).transpose(1, 2);
-                foreach (var block in blocks)
-                    x = block.forward(x);
-                return norm.forward(x).mean([1]).MoveToOuterDisposeScope();
-            }
-        }
-
-        public partial class TowerBlock : Module<Tensor, Tensor>
-        {
-            private readonly LayerNorm norm1, norm2;
-            private readonly TowerAttention attention;
-            private readonly Linear fc1, fc2;
-
-            public TowerBlock(long width) : base("block")
-            {
-                (norm1, norm2) = (LayerNorm(width), LayerNorm(width));
-                attention = new TowerAttention(width, 4);
-                (fc1, fc2) = (Linear(width, 4 * width), Linear(4 * width, width));
-                RegisterComponents();
-            }
-
-            public override Tensor forward(Tensor x)
-            {
-                x = x + attention.forward(norm1.forward(x));
-                return x + fc2.forward(functional.gelu(fc1.forward(norm2.forward(x))));
-            }
-        }
-
-        public partial class TowerAttention : Module<Tensor, Tensor>
-        {
-            private readonly Linear q, k, v, proj;
-            private readonly long heads;
-
-            public TowerAttention(long width, long heads) : base("attention")
-            {
-                this.heads = heads;
-                (q, k, v, proj) = (Linear(width, width), Linear(width, width), Linear(width, width), Linear(width, width));
-                RegisterComponents();
-            }
-
-            public override Tensor forward(Tensor x)
-            {
-                var y = functional.scaled_dot_product_attention(Split(q.forward(x)), Split(k.forward(x)), Split(v.forward(x)));
-                return proj.forward(y.transpose(1, 2).flatten(2));
-            }
-
-            private Tensor Split(Tensor t) => t.view(t.shape[0], t.shape[1], heads, -1).transpose(1, 2);
-        }
-        """;
 }

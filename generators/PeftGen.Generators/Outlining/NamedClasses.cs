@@ -48,10 +48,13 @@ internal sealed class NamedClasses(IReadOnlyList<FileOutline> files, Compilation
         return names;
     }
 
-    private static IEnumerable<INamedTypeSymbol> TypesIn(INamespaceOrTypeSymbol container) => container.GetMembers().SelectMany(member => member switch
+    private static IEnumerable<INamedTypeSymbol> TypesIn(INamespaceOrTypeSymbol container)
     {
-        INamespaceSymbol inner => TypesIn(inner),
-        INamedTypeSymbol { TypeKind: TypeKind.Class } type => TypesIn(type).Prepend(type),
-        _ => [],
-    });
+        // Not all members: those of TorchSharp's torch are thousands.
+        foreach (var type in container.GetTypeMembers().Where(t => t.TypeKind == TypeKind.Class).SelectMany(t => TypesIn(t).Prepend(t)))
+            yield return type;
+        if (container is INamespaceSymbol space)
+            foreach (var type in space.GetNamespaceMembers().SelectMany(TypesIn))
+                yield return type;
+    }
 }

@@ -64,7 +64,8 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
         config["feedforward_modules"] = Feedforward.Length == 0 ? new JsonArray() : ConfigWriter.Targets(TargetList.Parse(Feedforward), feedforward);
         config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[ExcludedClaim!]);
         config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
-        config["fan_in_fan_out"] = false;
+        // Which way a matrix is kept is the layer's affair; HF PEFT sets this by itself where it has to be.
+        config.TryAdd("fan_in_fan_out", false);
         config["init_ia3_weights"] = true;
     }
 
