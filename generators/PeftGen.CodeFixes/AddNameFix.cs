@@ -31,7 +31,7 @@ public sealed class AddNameFix : CodeFixProvider
         var declaration = root.FindNode(symbol.SourceSpan);
         if (AttributeInsertion.MemberOf(declaration) is { } member)
             context.RegisterCodeFix(
-                CodeAction.Create($"Add [Name({literal})] to {NameOf(declaration)}", cancel => AttributeInsertion.AddNameAsync(document, member, literal, cancel), nameof(AddNameFix)), diagnostic);
+                CodeAction.Create($"Add [Name({literal})] to {NameOf(declaration)}", cancel => AttributeInsertion.AddAsync(document, member, "Name", literal, cancel), nameof(AddNameFix)), diagnostic);
     }
 
     /// <summary>The field that <c>register_module("name", field)</c> registers, and the name.</summary>

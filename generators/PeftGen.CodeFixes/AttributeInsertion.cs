@@ -4,21 +4,21 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace PeftGen.CodeFixes;
 
-/// <summary>Puts <c>[Name("…")]</c> on a line of its own above a field.</summary>
+/// <summary>Puts an attribute of PeftGen's on a line of its own above a field.</summary>
 internal static class AttributeInsertion
 {
     /// <summary>The field or property that declares a symbol; null where one attribute would stand for several variables.</summary>
     public static MemberDeclarationSyntax? MemberOf(SyntaxNode? declaration) =>
         declaration?.FirstAncestorOrSelf<MemberDeclarationSyntax>() is { } member && member is not FieldDeclarationSyntax { Declaration.Variables.Count: > 1 } ? member : null;
 
-    public static async Task<Document> AddNameAsync(Document document, MemberDeclarationSyntax member, string literal, CancellationToken cancel)
+    public static async Task<Document> AddAsync(Document document, MemberDeclarationSyntax member, string name, string arguments, CancellationToken cancel)
     {
         var text = await document.GetTextAsync(cancel).ConfigureAwait(false);
         var model = (await document.GetSemanticModelAsync(cancel).ConfigureAwait(false))!;
         var line = text.Lines.GetLineFromPosition(member.SpanStart);
         var blanks = text.ToString(TextSpan.FromBounds(line.Start, member.SpanStart));
         var newLine = line.EndIncludingLineBreak > line.End ? text.ToString(TextSpan.FromBounds(line.End, line.EndIncludingLineBreak)) : "\n";
-        var attribute = model.LookupNamespacesAndTypes(member.SpanStart, name: "NameAttribute").Any(t => t.ContainingNamespace.Name == "PeftGen") ? "Name" : "PeftGen.Name";
-        return document.WithText(text.Replace(member.SpanStart, 0, $"[{attribute}({literal})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
+        var attribute = model.LookupNamespacesAndTypes(member.SpanStart, name: name + "Attribute").Any(t => t.ContainingNamespace.Name == "PeftGen") ? name : $"PeftGen.{name}";
+        return document.WithText(text.Replace(member.SpanStart, 0, $"[{attribute}({arguments})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
     }
 }

@@ -166,6 +166,29 @@ public sealed class CodeFixTests
         Assert.Empty(await project.ReportedAsync());
     }
 
+    [Theory]
+    [InlineData("projections[q,v]", "\"q\", \"k\", \"v\"")]
+    [InlineData("projections[up]", "\"gate\", \"up\"")]
+    [InlineData("projections[left,right]", "\"left\", \"right\"")]
+    public async Task Tells_the_parts_of_a_fused_layer(string target, string parts)
+    {
+        var source = $$"""
+            [LoRA(2, targets: "{{target}}")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Linear projections = Linear(4, 12);
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => projections.forward(x);
+            }
+            """;
+        using var project = new FixedProject(source);
+        await project.ApplyAsync(new AddFusedFix(), $"Add [Fused({parts})] to projections");
+        Assert.Equal(source.Replace("    private readonly Linear", $"    [Fused({parts})]\n    private readonly Linear", StringComparison.Ordinal), await project.TextAsync());
+        Assert.DoesNotContain(await project.ReportedAsync(), d => d.Id is "PG039" or "PG040");
+    }
+
     [Fact]
     public async Task Keeps_the_path_before_a_mistyped_name()
     {

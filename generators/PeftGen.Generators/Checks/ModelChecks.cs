@@ -26,6 +26,7 @@ internal static class ModelChecks
         DeclarationChecks.Run(context);
         TargetChecks.Run(context);
         FieldChecks.Run(context);
+        FusedCheck.Run(context);
         BodyChecks.Run(context);
         ConstructorChecks.Run(context);
     }

@@ -28,8 +28,8 @@ internal static class TargetChecks
         var taken = new HashSet<string>();
         foreach (var item in matches.GroupBy(m => m.Item).OrderBy(g => g.Key.Item.Start))
         {
-            var paths = item.Select(m => m.Place.Path).ToList();
-            if (taken.Count > 0 && paths.All(taken.Contains))
+            var paths = item.SelectMany(m => m.Claim.Kind == SiteKind.Layer && m.Item.PartsOf(m.Place.Candidate) is { } parts ? parts.Select(part => $"{m.Place.Path}[{part}]") : [m.Place.Path]).ToList();
+            if (taken.Count > 0 && paths.All(path => taken.Contains(path) || taken.Contains(path.Split('[')[0])))
                 context.Diagnostics.Add("PG022", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item.Key.Item), item.Key.Item.Text);
             taken.UnionWith(paths);
         }

@@ -45,12 +45,14 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor DynamicCall = Warning("PG035", "Dynamic call cannot be followed", "{0} is dynamic, so what it runs is known only at run time and runs as the base; declare its type");
     public static readonly DiagnosticDescriptor NeverCalledByPattern = Warning("PG038", "Matched layer is never called", "'{0}' matches {1}.{2}, which no method of {1} calls, so an adapter there does nothing; leave it out of the targets, or call it");
     public static readonly DiagnosticDescriptor SiteInLoop = Info("PG037", "One site for all turns of a loop", "this {0} site stands in a loop, so all turns share one slot; write the turns out, or put the loop's body into a module of its own, where each has to learn for itself");
+    public static readonly DiagnosticDescriptor UnknownPart = Error("PG039", "Part cannot be meant", "'{0}' means {1}, but {2}");
+    public static readonly DiagnosticDescriptor BadFused = Error("PG040", "Fused layer is none", "[Fused] on {0}: it {1}");
 
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, NeverCalledByPattern, AliasOfTwo, LanguageVersion];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

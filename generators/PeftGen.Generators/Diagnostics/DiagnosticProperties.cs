@@ -12,6 +12,9 @@ internal static class DiagnosticProperties
     /// <summary>The path that the field at the first other place could be given with <c>[Name]</c>.</summary>
     public const string Name = "Name";
 
+    /// <summary>The parts that the field at the first other place could be given with <c>[Fused]</c>, separated by commas.</summary>
+    public const string Fused = "Fused";
+
     /// <summary>What the other places may be marked as: a residual or an attention.</summary>
     public const string Intrinsic = "Intrinsic";
 }

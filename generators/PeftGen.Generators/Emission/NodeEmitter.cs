@@ -61,11 +61,14 @@ internal static class NodeEmitter
         if (model.BaseAdapter is not null)
             writer.Line("foreach (var member in base.Members(host))").Indented("yield return member;");
         foreach (var member in model.Members)
-            writer.Line($"yield return {Member}.{member.Kind}({string.Join(", ", Arguments(member))});");
+            writer.Line($"yield return {Member}.{member.Kind}({string.Join(", ", Arguments(member))}){Fused(member)};");
         if (model.BaseAdapter is null && model.Members.Count == 0)
             writer.Line("yield break;");
         writer.Close();
     }
+
+    private static string Fused(MemberModel member) =>
+        member.Fused is { } parts ? $".Fused({string.Join(", ", parts.Select(part => $"\"{part}\""))})" : "";
 
     private static IEnumerable<string> Arguments(MemberModel member)
     {

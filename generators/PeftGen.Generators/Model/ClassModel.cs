@@ -55,7 +55,11 @@ internal sealed record NameModel(string Adapter, string Context, string Options,
 /// <param name="Type">The type of the property, or of the elements of a list.</param>
 /// <param name="IsOptional">Whether a child's node can be absent although the class is compiled.</param>
 /// <param name="Access">The property's accessibility.</param>
-internal sealed record MemberModel(string Kind, string Name, string Property, string Path, string? Host, string Type, bool IsOptional, string Access);
+internal sealed record MemberModel(string Kind, string Name, string Property, string Path, string? Host, string Type, bool IsOptional, string Access)
+{
+    /// <summary>The parts of a fused layer; null: nothing is said of it.</summary>
+    public EquatableArray<string>? Fused { get; init; }
+}
 
 /// <summary>A method of the class, compiled.</summary>
 /// <param name="Documentation">The name that the emitted documentation refers to.</param>

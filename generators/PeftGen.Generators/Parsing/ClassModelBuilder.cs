@@ -86,7 +86,7 @@ internal sealed class ClassModelBuilder(
     }
 
     private static MemberModel NewMember(string kind, ModelChild child, string type, bool isOptional, string? access = "public") =>
-        new(kind, child.Name, Identifiers.Escape(child.Name), child.Path, Identifiers.Escape(child.Name), type, isOptional, access ?? "internal");
+        new(kind, child.Name, Identifiers.Escape(child.Name), child.Path, Identifiers.Escape(child.Name), type, isOptional, access ?? "internal") { Fused = kind is "Layer" or "Layers" ? child.Fused?.ToEquatable() : null };
 
     private BodyModel BuildBody(ModelClass type, MethodScan scan, BodyRewriter rewriter)
     {

@@ -94,7 +94,8 @@ internal sealed class DeclaredMethod
 /// <param name="Targets">Where.</param>
 /// <param name="Hosts">The layer types that can carry the method; empty: any.</param>
 /// <param name="Optional">Whether it is no mistake that nothing matches.</param>
-internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, SiteKind Kind, TargetList Targets, IReadOnlyList<INamedTypeSymbol> Hosts, bool Optional)
+/// <param name="TakesParts">Whether the method can act on parts of fused layers.</param>
+internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, SiteKind Kind, TargetList Targets, IReadOnlyList<INamedTypeSymbol> Hosts, bool Optional, bool TakesParts)
 {
     /// <summary>Where one target stands: the very characters of a plain string literal, else the expression.</summary>
     public TextSpan SpanOf(TargetItem item) => SpanOf(item.Start, item.Length);

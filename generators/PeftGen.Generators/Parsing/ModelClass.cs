@@ -31,6 +31,9 @@ internal enum ChildShape
 /// <param name="IsNullable">Whether it may be null.</param>
 internal sealed record ModelChild(string Name, ISymbol Symbol, ITypeSymbol Type, ChildShape Shape, bool IsList, string Path, bool IsNullable)
 {
+    /// <summary>The parts that <c>[Fused]</c> names; null: it is not there.</summary>
+    public IReadOnlyList<string>? Fused { get; init; }
+
     /// <summary>The path of what lies within: of a list, that of an element whose index is not known.</summary>
     public string ElementPath => IsList ? Path + ".*" : Path;
 }

@@ -113,12 +113,16 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
                 elements = constraint;
             if (Shape(elements) is not { } shape || (isList && shape == ChildShape.Parameter))
                 continue;
-            yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol), field.NullableAnnotation == NullableAnnotation.Annotated);
+            yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol), field.NullableAnnotation == NullableAnnotation.Annotated) { Fused = FusedOf(symbol) };
         }
     }
 
     private static string PathOf(ISymbol symbol) =>
         DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path : symbol.Name;
+
+    private static List<string>? FusedOf(ISymbol symbol) =>
+        DeclaredMethod.AttributesOf(symbol, "FusedAttribute").FirstOrDefault()?.ConstructorArguments is [{ Kind: TypedConstantKind.Array, IsNull: false } parts]
+            ? [.. parts.Values.Select(p => p.Value as string ?? "")] : null;
 
     private ChildShape? Shape(ITypeSymbol type)
     {

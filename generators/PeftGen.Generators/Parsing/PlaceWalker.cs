@@ -34,7 +34,10 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
     /// <summary>The linear layer of the user's own that lies there; null: none.</summary>
     public OwnLinear? OwnLinear { get; init; }
 
-    public TargetCandidate Candidate => new(Path, IsLinear);
+    /// <summary>The parts of a fused layer; null: it is none, or not known as one.</summary>
+    public IReadOnlyList<string>? Parts => IsLinear ? Child?.Fused ?? FusedTable.Find(Path) : null;
+
+    public TargetCandidate Candidate => new(Path, IsLinear) { Parts = Parts };
 }
 
 /// <summary>Walks the classes below a root by the types of their fields.</summary>

@@ -51,8 +51,12 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                     ReportRole(claim, item, matched);
                 var usable = matched.Where(place => IsUsable(claim, item, place)).ToList();
                 Matches.AddRange(matched.Select(place => new TargetMatch(claim, item, place, usable.Contains(place))));
-                if (usable.Count == 0)
+                var unknown = item.Item.Parts is null ? [] : walker.Places.Where(p => p.Kind == PlaceKind.Layer && p.IsLinear && item.MatchesPath(p.Candidate) && !item.Matches(p.Candidate)).ToList();
+                ReportUnknownParts(claim, item, unknown);
+                if (usable.Count == 0 && unknown.Count == 0)
                     ReportNothing(claim, item, matched);
+                else if (claim is { Kind: SiteKind.Layer, TakesParts: false } && usable.FirstOrDefault(p => item.PartsOf(p.Candidate) is not null) is { } fused)
+                    Report("PG039", claim.Method, claim.SpanOf(item.Item), item.Item.Text, $"a part of {NameOf(fused)}", $"{claim.Method.Name} acts on whole layers; name the layer itself");
                 foreach (var place in usable)
                     Take(claim, place);
             }
@@ -64,7 +68,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
         if (kind != SiteKind.Parameter)
             return item.Matches(place.Candidate);
         for (var end = place.Path.Length; end > 0; end = place.Path.LastIndexOf('.', end - 1))
-            if (item.Matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length)))
+            if (item.Matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length) { Parts = end == place.Path.Length ? place.Parts : null }))
                 return true;
         return false;
     }
@@ -143,6 +147,21 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 : " of the kind that it needs"], new SiteHints(scanner, walker).For(claim.Kind));
     }
 
+    /// <summary>Parts of which nothing tells where they lie.</summary>
+    private void ReportUnknownParts(DeclaredClaim claim, ResolvedItem item, List<Place> places)
+    {
+        foreach (var place in places.GroupBy(p => p.Child).Select(g => g.First()))
+        {
+            var guess = new[] { new[] { "q", "k", "v" }, ["gate", "up"] }.FirstOrDefault(known => item.Item.Parts!.All(known.Contains)) ?? [.. item.Item.Parts!];
+            var field = place.Child!.Symbol.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax();
+            diagnostics.Add("PG039", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item.Item), place.Parts is null ? [new(DiagnosticProperties.Fused, string.Join(",", guess))] : [],
+                [item.Item.Text, $"parts of {NameOf(place)}", place.Parts is null ? $"nothing tells its parts; write [Fused({string.Join(", ", guess.Select(g => $"\"{g}\""))})] on it" : $"its parts are {string.Join(", ", place.Parts)}"],
+                place.Parts is null && field is not null ? [field] : []);
+        }
+    }
+
+    private static string NameOf(Place place) => $"{place.Owner.Symbol.Name}.{place.Child!.Name}";
+
     private void ReportCannotCarry(DeclaredClaim claim, ResolvedItem item, Place place)
     {
         var what = place.Kind == PlaceKind.Parameter ? "Parameter" : place.Type?.Name ?? "Module";
@@ -154,7 +173,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
     private void ReportRole(DeclaredClaim claim, ResolvedItem item, List<Place> matched)
     {
         var names = matched.Where(p => p.Kind is PlaceKind.Layer or PlaceKind.Parameter or PlaceKind.Module && p.Path.Length > 0)
-            .Select(p => $"{p.Owner.Symbol.Name}{(p.Child is null ? "" : "." + p.Child.Name)}").Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
+            .Select(p => $"{p.Owner.Symbol.Name}{(p.Child is null ? "" : "." + p.Child.Name)}{(item.PartsOf(p.Candidate) is { } parts ? $"[{string.Join(",", parts)}]" : "")}").Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
         if (names.Count > 0)
         {
             var several = matched.Any(p => p.Child is not null && matched.Any(o => o.Owner == p.Owner && o.Child is not null && o.Child != p.Child && o.Kind == p.Kind));

@@ -179,6 +179,8 @@ internal sealed class AdapterCreation
                         _compiled.Add(Join(path, name));
                 if (!matches)
                     continue;
+                if (claim.Claim is { Kind: SiteKind.Layer, TakesParts: false } && claim.PartsOf(path) is { } parts)
+                    throw new AdapterException($"{path}: {method.Method.GetType().Name} acts on whole layers, and the targets '{claim.Claim.Targets}' mean the parts {string.Join(", ", parts)} of this one. Name the layer itself.");
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
                 var slot = method.Method.CreateSlot(site) as T ?? throw new AdapterException(

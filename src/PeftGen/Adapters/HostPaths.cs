@@ -10,7 +10,8 @@ internal sealed class HostPaths
 {
     private const string BackingField = ">k__BackingField";
     private readonly Dictionary<string, string> _names = [];
-    private readonly HashSet<string> _linear;
+    private readonly Dictionary<string, TargetCandidate> _linear;
+    private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
     private HostPaths(nn.Module host)
     {
@@ -18,17 +19,24 @@ internal sealed class HostPaths
             if (module is IAdaptable adaptable)
                 foreach (var (registered, inCheckpoint) in Renamed(module, adaptable))
                     _names[path.Length == 0 ? registered : $"{path}.{registered}"] = inCheckpoint;
-        var modules = host.named_modules().Select(m => new TargetCandidate(InCheckpoint(m.name), HostLinear.Is(m.module)));
+        foreach (var (path, module) in host.named_modules().Prepend(("", host)))
+            if (module is IAdaptable adaptable)
+                foreach (var (fused, parts) in Fused(module, adaptable))
+                    _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
+        var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
-        _linear = Candidates.Where(c => c.IsLinear).Select(c => c.Path).ToHashSet();
+        _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
 
     /// <summary>Whether a path is that of a linear layer.</summary>
-    public bool IsLinear(string path) => _linear.Contains(path);
+    public bool IsLinear(string path) => _linear.ContainsKey(path);
+
+    /// <summary>The parts of the fused layer at a path; null: it is none.</summary>
+    public IReadOnlyList<string>? PartsOf(string path) => _linear.GetValueOrDefault(path).Parts;
 
     public static HostPaths Of(nn.Module host) => new(host);
 
@@ -40,6 +48,22 @@ internal sealed class HostPaths
         var renamed = _names.GetValueOrDefault(Property(registered)) ?? Property(last);
         return dot < 0 ? renamed : $"{InCheckpoint(registered[..dot])}.{renamed}";
     }
+
+    private TargetCandidate Candidate(string path, nn.Module module)
+    {
+        if (!HostLinear.Is(module))
+            return new TargetCandidate(path, false);
+        var linear = HostLinear.Of(module, path, "a fused layer");
+        // What is known of a name holds where the sizes bear it out.
+        var known = FusedTable.Find(path) is { } parts && linear.Outputs == parts.Count * linear.Inputs ? parts : null;
+        return new TargetCandidate(path, true) { Parts = _fused.GetValueOrDefault(path) ?? known };
+    }
+
+    private static IEnumerable<(string path, IReadOnlyList<string> parts)> Fused(nn.Module module, IAdaptable adaptable) =>
+        from member in adaptable.NewAdapterNode().Members(module)
+        where member.Parts is not null
+        from path in member.IsList ? member.Elements().Select(e => $"{member.Path}.{e.name}") : [member.Path]
+        select (path, member.Parts);
 
     /// <summary>What is registered under other names than the compiler knows: renamed fields, and children that were registered by hand.</summary>
     private static IEnumerable<(string registered, string path)> Renamed(nn.Module module, IAdaptable adaptable)

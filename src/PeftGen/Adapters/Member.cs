@@ -74,6 +74,13 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
     /// <inheritdoc cref="Layer"/>
     public static Member Plain(string name, object? host, string? path = null) => new(MemberKind.Plain, name, path ?? name, host);
 
+    /// <summary>The parts of a fused layer; null: what is known of its name.</summary>
+    internal IReadOnlyList<string>? Parts { get; private init; }
+
+    /// <summary>The same layer, as several in one; see <see cref="FusedAttribute"/>.</summary>
+    /// <param name="parts">Their names, in the order of the layer's outputs.</param>
+    public Member Fused(params string[] parts) => this with { Parts = parts };
+
     /// <summary>Whether the host holds modules by index or key.</summary>
     internal bool IsList => Kind is MemberKind.Layers or MemberKind.Children
         || (Kind == MemberKind.Plain && Host is IEnumerable<Module?> or System.Collections.IDictionary)

@@ -28,7 +28,7 @@ internal sealed class HostClaim
     public bool Matches(string path, bool isLinear)
     {
         if (Claim.Kind != SiteKind.Parameter)
-            return MatchesExactly(new TargetCandidate(path, isLinear));
+            return MatchesExactly(At(path, isLinear));
         if (Claim.Parameter is { } name && path[(path.LastIndexOf('.') + 1)..] != name)
             return false;
         var holders = Holders(path).ToList();
@@ -37,19 +37,33 @@ internal sealed class HostClaim
 
     public bool MatchesAnyParameter(string path, nn.Module layer) => layer.named_parameters().Any(p => Matches($"{path}.{p.name}", false));
 
+    /// <summary>The parts that the claim is for, of a path that it matches; null: all of it.</summary>
+    public IReadOnlyList<string>? PartsOf(string path)
+    {
+        var candidate = At(path, _paths.IsLinear(path));
+        var excluded = _exclude?.Matches(candidate) == true ? _exclude.PartsOf(candidate)! : [];
+        return excluded.Count == 0 ? _targets.PartsOf(candidate) : [.. (_targets.PartsOf(candidate) ?? candidate.Parts!).Except(excluded)];
+    }
+
+    /// <summary>Whether nothing is left of a candidate, of which parts may be left out.</summary>
+    private bool IsExcluded(TargetCandidate candidate) => _exclude?.Matches(candidate) == true
+        && (_exclude.PartsOf(candidate) is not { } parts || (_targets.PartsOf(candidate) ?? candidate.Parts!).All(parts.Contains));
+
     /// <summary>How many modules and parameters the targets name by themselves.</summary>
     public int CountNamed() => _paths.Candidates.Count(_targets.Matches);
 
     private bool MatchesExactly(TargetCandidate candidate) =>
-        _targets.Matches(candidate) && _exclude?.Matches(candidate) != true && _within?.Matches(candidate) != false
+        _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
         && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)));
 
     /// <summary>A parameter's path and those of the modules that it lies in.</summary>
     private IEnumerable<TargetCandidate> Holders(string path)
     {
         for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
-            yield return new TargetCandidate(path[..end], _paths.IsLinear(path[..end]));
+            yield return At(path[..end], _paths.IsLinear(path[..end]));
     }
+
+    private TargetCandidate At(string path, bool isLinear) => new(path, isLinear) { Parts = _paths.PartsOf(path) };
 
     /// <summary>The index of the block that a path lies in: its last number.</summary>
     private static int LayerIndex(string path)
@@ -93,7 +107,7 @@ internal sealed class MethodClaims
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
             if (wanted.Count == 0)
                 throw new AdapterException(
-                    $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.");
+                    $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
             var missing = wanted.Where(c => !compiled.Contains(c.Path)).Select(c => c.Path).ToList();
             if (missing.Count > 0)
                 throw new AdapterException(
@@ -114,10 +128,17 @@ internal sealed class MethodClaims
         var asWritten = claim.Claim.Within is null || claim.CountNamed() == wanted.Count;
         if (asWritten && written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))
             return written;
-        var names = wanted.Select(path => path[(path.LastIndexOf('.') + 1)..]).Distinct().OrderBy(n => n, StringComparer.Ordinal).ToList();
-        var byName = _paths.Candidates.Count(c => names.Any(n => c.Path == n || c.Path.EndsWith("." + n, StringComparison.Ordinal)));
-        return byName == wanted.Count ? names : wanted;
+        var parts = wanted.ToDictionary(path => path, path => matched.Contains(path) && claim.PartsOf(path) is { } some ? $"[{string.Join(",", some)}]" : "");
+        var names = wanted.Select(path => (name: path[(path.LastIndexOf('.') + 1)..], parts: parts[path])).Distinct().OrderBy(n => n.name, StringComparer.Ordinal).ToList();
+        var byName = _paths.Candidates.Count(c => names.Any(n => c.Path == n.name || c.Path.EndsWith("." + n.name, StringComparison.Ordinal)));
+        return byName == wanted.Count && names.DistinctBy(n => n.name).Count() == names.Count ? [.. names.Select(n => n.name + n.parts)] : [.. wanted.Select(path => path + parts[path])];
     }
+
+    /// <summary>What to do about parts of which nothing tells where they lie.</summary>
+    private string Unknown(HostClaim claim) =>
+        _paths.Candidates.Where(c => c.IsLinear && claim.Items.Any(i => i.Item.Parts is not null && i.MatchesPath(c) && !i.Matches(c))).Select(c => c.Path).FirstOrDefault() is { } path
+            ? $" {path} {(_paths.PartsOf(path) is { } parts ? $"has the parts {string.Join(", ", parts)}" : "is not known to have parts; write [Fused(…)] on its field")}."
+            : "";
 
     private IEnumerable<string> SomeLinears() =>
         _paths.Candidates.Where(c => c.IsLinear).Select(c => c.Path[(c.Path.LastIndexOf('.') + 1)..]).Distinct().Take(12);

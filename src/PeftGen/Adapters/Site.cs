@@ -4,6 +4,12 @@ using static TorchSharp.torch;
 
 namespace PeftGen;
 
+/// <summary>A part of a fused layer: a range of its outputs.</summary>
+/// <param name="Name">The part's name, for example <c>q</c>.</param>
+/// <param name="Start">The first output.</param>
+/// <param name="Length">The number of outputs.</param>
+public readonly record struct LayerPart(string Name, long Start, long Length);
+
 /// <summary>A place for which a method is asked for a slot.</summary>
 public sealed class Site
 {
@@ -70,7 +76,25 @@ public sealed class Site
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>
     /// <param name="targets">The list.</param>
-    public bool IsAmong(TargetList targets) => _creation.Resolve(targets).Matches(new TargetCandidate(Path, HostLinear.Is(Host.Module)));
+    public bool IsAmong(TargetList targets) =>
+        _creation.Resolve(targets).Matches(new TargetCandidate(Path, HostLinear.Is(Host.Module)) { Parts = _creation.Paths.PartsOf(Path) });
+
+    /// <summary>The parts of a fused layer that are adapted, in the order of its outputs; null: the whole layer. Only where <see cref="Claim.TakesParts"/>.</summary>
+    /// <exception cref="AdapterException">The layer's output cannot be shared out evenly.</exception>
+    public IReadOnlyList<LayerPart>? Parts
+    {
+        get
+        {
+            if (_claim.PartsOf(Path) is not { } wanted)
+                return null;
+            var all = _creation.Paths.PartsOf(Path)!;
+            var outputs = HostLinear.Of(Host.Module, Path, "a part").Outputs;
+            if (outputs % all.Count != 0)
+                throw new AdapterException($"{Path}: the layer has {outputs} outputs, which do not make {all.Count} equal parts ({string.Join(", ", all)}). Correct [Fused] on its field, or adapt the whole layer.");
+            var size = outputs / all.Count;
+            return [.. all.Index().Where(p => wanted.Contains(p.Item)).Select(p => new LayerPart(p.Item, p.Index * size, size))];
+        }
+    }
 
     /// <summary>For a claim of parameters on a layer: whether one of the layer's parameters is among those claimed.</summary>
     /// <param name="parameter">The parameter's name in the layer, for example <c>bias</c>.</param>

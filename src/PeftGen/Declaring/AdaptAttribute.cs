@@ -65,6 +65,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
     public string? Parameter { get; init; }
 
+    /// <summary>Whether the method can act on parts of fused layers; see <see cref="Site.Parts"/>.</summary>
+    public bool TakesParts { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }

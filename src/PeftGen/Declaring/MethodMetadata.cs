@@ -16,6 +16,9 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     /// <summary>The built-in layers that can carry the method; empty: any.</summary>
     public Type[] Hosts { get; set; } = [];
 
+    /// <summary>Whether the method can act on parts of fused layers, <c>c_attn[q,v]</c>.</summary>
+    public bool TakesParts { get; set; }
+
     /// <summary>The targets where the property's value is not itself a list of targets.</summary>
     public string? Targets { get; set; }
 

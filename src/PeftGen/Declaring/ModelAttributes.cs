@@ -9,6 +9,18 @@ public sealed class NameAttribute(string path) : Attribute
     public string Path { get; } = path;
 }
 
+/// <summary>
+/// A linear layer that is several in one: <c>[Fused("q", "k", "v")]</c>. Targets then can mean parts of it, <c>c_attn[q,v]</c>, also by role.
+/// </summary>
+/// <remarks>The parts are of equal size and lie one behind the other. What families call so is known without it, see <see cref="FusedTable"/>.</remarks>
+/// <param name="parts">The parts' names, in the order of the layer's outputs.</param>
+[AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
+public sealed class FusedAttribute(params string[] parts) : Attribute
+{
+    /// <summary>The parts' names, in the order of the layer's outputs.</summary>
+    public IReadOnlyList<string> Parts { get; } = parts;
+}
+
 /// <summary>What a parameter of a root's forward is, where its name does not tell.</summary>
 /// <param name="role">The role.</param>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property | AttributeTargets.Field)]

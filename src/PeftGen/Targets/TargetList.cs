@@ -3,12 +3,17 @@ namespace PeftGen;
 /// <summary>What can be a target: a module or parameter of the model.</summary>
 /// <param name="Path">The path from the annotated class; <c>*</c> stands for an index that is not known.</param>
 /// <param name="IsLinear">Whether it is a linear layer, which <c>all-linear</c> means.</param>
-public readonly record struct TargetCandidate(string Path, bool IsLinear);
+public readonly record struct TargetCandidate(string Path, bool IsLinear)
+{
+    /// <summary>The parts of a fused layer, in the order of its outputs; null: it is one layer.</summary>
+    public IReadOnlyList<string>? Parts { get; init; }
+}
 
 /// <summary>
 /// A list of targets, separated by commas. Each is an exact name or dotted suffix as HF PEFT matches it (<c>q_proj</c>, <c>self_attn.q_proj</c>),
 /// with <c>*</c> for one segment and <c>**</c> for any number; <c>all-linear</c>; or, where nothing has the name, a role from
-/// <see cref="RoleTable"/> (<c>q</c>, <c>ffn_out</c>). A list that begins with <c>regex:</c> is one regular expression that matches whole paths.
+/// <see cref="RoleTable"/> (<c>q</c>, <c>ffn_out</c>). A name on a fused layer means the whole layer; <c>c_attn[q,v]</c>, or a role that is the
+/// name of a part, means those parts. A list that begins with <c>regex:</c> is one regular expression that matches whole paths.
 /// </summary>
 public sealed class TargetList : IEquatable<TargetList>
 {
@@ -57,14 +62,14 @@ public sealed class TargetList : IEquatable<TargetList>
             }
 
             var start = 0;
-            foreach (var part in text.Split(','))
+            foreach (var part in Split(text))
             {
                 var name = part.Trim();
                 var at = start + (part.Length - part.TrimStart().Length);
                 error = new TargetError(name.Length == 0 ? start : at, Math.Max(name.Length, 1), "");
                 if (name.Length == 0)
                     throw new FormatException("a target is empty; write names separated by commas, for example 'q_proj,v_proj'");
-                items.Add(name == AllLinear ? new TargetItem(null, at, name.Length) : new TargetItem(TargetPattern.Parse(name), at, name.Length));
+                items.Add(ReadItem(name, at));
                 start += part.Length + 1;
             }
 
@@ -75,6 +80,33 @@ public sealed class TargetList : IEquatable<TargetList>
             error = error with { Message = e.Message };
             return false;
         }
+    }
+
+    /// <summary>The text between commas that stand in no brackets.</summary>
+    private static IEnumerable<string> Split(string text)
+    {
+        var (start, depth) = (0, 0);
+        for (var i = 0; i < text.Length; i++)
+        {
+            depth += text[i] switch { '[' => 1, ']' => -1, _ => 0 };
+            if (text[i] != ',' || depth > 0)
+                continue;
+            yield return text.Substring(start, i - start);
+            start = i + 1;
+        }
+
+        yield return text.Substring(start);
+    }
+
+    private static TargetItem ReadItem(string name, int at)
+    {
+        var bracket = name.IndexOf('[');
+        if (bracket < 0)
+            return new TargetItem(name == AllLinear ? null : TargetPattern.Parse(name), at, name.Length);
+        var parts = name.Substring(bracket + 1).TrimEnd(']').Split(',').Select(p => p.Trim()).ToList();
+        if (bracket == 0 || name.IndexOf(']') != name.Length - 1 || parts.Any(p => p.Length == 0 || !p.All(c => char.IsLetterOrDigit(c) || c == '_')) || parts.Distinct().Count() != parts.Count)
+            throw new FormatException($"'{name}' is no layer with parts; write the layer's name and different parts in brackets, for example 'c_attn[q,v]'");
+        return new TargetItem(TargetPattern.Parse(name.Substring(0, bracket)), at, name.Length) { Parts = parts };
     }
 
     /// <summary>Decides what each target means for a model: a name, or, where nothing has that name, a role.</summary>
@@ -111,8 +143,11 @@ public readonly record struct TargetError(int Start, int Length, string Message)
 /// <param name="Length">The number of characters.</param>
 public sealed record TargetItem(TargetPattern? Pattern, int Start, int Length)
 {
+    /// <summary>The parts of a fused layer that are meant; null: the whole layer.</summary>
+    public IReadOnlyList<string>? Parts { get; init; }
+
     /// <summary>The target as it was written.</summary>
-    public string Text => Pattern?.Text ?? TargetList.AllLinear;
+    public string Text => (Pattern?.Text ?? TargetList.AllLinear) + (Parts is null ? "" : $"[{string.Join(",", Parts)}]");
 
     internal ResolvedItem Resolve(HashSet<string> names)
     {
@@ -128,13 +163,22 @@ public sealed record TargetItem(TargetPattern? Pattern, int Start, int Length)
 /// <param name="Role">The role that it stands for; null: it is a pattern.</param>
 public sealed record ResolvedItem(TargetItem Item, Role? Role)
 {
-    /// <summary>Whether a module or parameter is meant.</summary>
-    public bool Matches(TargetCandidate candidate)
+    /// <summary>Whether a module or parameter is meant, whole or in parts.</summary>
+    public bool Matches(TargetCandidate candidate) =>
+        MatchesPath(candidate) ? Item.Parts is not { } wanted || (candidate.Parts is { } parts && wanted.All(parts.Contains)) : IsRoleOfPart(candidate);
+
+    /// <summary>The parts that are meant of a candidate that matches; null: all of it.</summary>
+    public IReadOnlyList<string>? PartsOf(TargetCandidate candidate) => MatchesPath(candidate) ? Item.Parts : IsRoleOfPart(candidate) ? [Role!.Name] : null;
+
+    /// <summary>Whether a path is meant, whatever its parts.</summary>
+    public bool MatchesPath(TargetCandidate candidate)
     {
         if (Item.Pattern is null)
             return candidate.IsLinear && !RoleTable.Head.Matches(candidate.Path);
         return Role?.Matches(candidate.Path) ?? Item.Pattern.Matches(candidate.Path);
     }
+
+    private bool IsRoleOfPart(TargetCandidate candidate) => Role is not null && Item.Parts is null && candidate.Parts?.Contains(Role.Name) == true;
 }
 
 /// <summary>A list of targets with its meaning in one model.</summary>
@@ -143,4 +187,11 @@ public sealed record ResolvedTargets(IReadOnlyList<ResolvedItem> Items)
 {
     /// <summary>Whether a module or parameter is meant by one of the targets.</summary>
     public bool Matches(TargetCandidate candidate) => Items.Any(item => item.Matches(candidate));
+
+    /// <summary>The parts that are meant of a fused layer that matches, in the order of its outputs; null: all of it.</summary>
+    public IReadOnlyList<string>? PartsOf(TargetCandidate candidate)
+    {
+        var wanted = Items.Where(item => item.Matches(candidate)).Select(item => item.PartsOf(candidate)).ToList();
+        return wanted.Contains(null) ? null : [.. candidate.Parts!.Where(part => wanted.Any(w => w!.Contains(part)))];
+    }
 }

@@ -4,7 +4,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace PeftGen.Methods;
 
-/// <summary>UniPELT's gate: <c>g = mean over tokens of σ(w·x + b)</c>, one number for each example.</summary>
+/// <summary>UniPELT's gate: <c>g = mean over tokens of σ(w·x + b)</c>, one number for each example, or one for each part of a fused layer.</summary>
 /// <remarks>Mao et al., "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning", 2022.</remarks>
 internal sealed class Gate : Slot
 {
@@ -16,25 +16,27 @@ internal sealed class Gate : Slot
     /// <param name="inputs">The size of the gate's input.</param>
     /// <param name="siteName">What AdapterHub calls the kind of site; recorded values bear it.</param>
     /// <param name="pooling">Over which tokens the mean goes.</param>
-    public Gate(Site site, long inputs, string siteName, GatePooling pooling) : base(site.Path)
+    /// <param name="count">How many gates there are.</param>
+    public Gate(Site site, long inputs, string siteName, GatePooling pooling, int count = 1) : base(site.Path)
     {
         _recordName = GateRecords.NameOf(site.Path, siteName);
         _pooling = pooling;
-        Learn(Weight, Start.Normal(site, 0.02, 1, inputs));
-        Learn(Bias, zeros(1, dtype: site.Dtype, device: site.Device));
+        Learn(Weight, Start.Normal(site, 0.02, count, inputs));
+        Learn(Bias, zeros(count, dtype: site.Dtype, device: site.Device));
     }
 
     /// <summary>The gate's value.</summary>
     /// <param name="context">The context, in which the value is recorded.</param>
     /// <param name="x">The gate's input, <c>[batch, tokens, dim]</c>.</param>
-    /// <returns><c>[batch]</c>; the caller owns it.</returns>
+    /// <returns><c>[batch]</c>, or <c>[batch, gates]</c> of several; the caller owns it.</returns>
     public Tensor forward(ForwardContext context, Tensor x)
     {
         using var typed = x.dtype == this[Weight].dtype ? null : x.to(this[Weight].dtype);
         using var logits = linear(typed ?? x, this[Weight], this[Bias]);
         using var open = logits.sigmoid();
-        using var flat = open.reshape(open.shape[0], -1);
-        var g = _pooling == GatePooling.All ? flat.mean([1]) : MaskedMean(context, flat);
+        using var flat = open.reshape(open.shape[0], -1, open.shape[^1]);
+        using var means = _pooling == GatePooling.All ? flat.mean([1]) : MaskedMean(context, flat);
+        var g = means.shape[1] == 1 ? means.squeeze(1) : means.alias();
         context.Record(_recordName, g);
         return g;
     }
@@ -44,10 +46,11 @@ internal sealed class Gate : Slot
         var mask = context[InputRole.AttentionMask] ?? throw new AdapterException(
             $"{Path}: the gate takes its mean over real tokens, and this call has no attention mask. Give the model's mask a name that tells it or " +
             "[Input(InputRole.AttentionMask)], pass it in ForwardOptions.Inputs, or use GatePooling.All.");
-        if (!mask.shape.SequenceEqual(open.shape))
+        if (!mask.shape.SequenceEqual(open.shape[..2]))
             throw new AdapterException(
-                $"{Path}: the attention mask is [{string.Join(", ", mask.shape)}], expected [{string.Join(", ", open.shape)}], 1 at real tokens and 0 at padding.");
-        using var real = mask.to(open.dtype);
+                $"{Path}: the attention mask is [{string.Join(", ", mask.shape)}], expected [{string.Join(", ", open.shape[..2])}], 1 at real tokens and 0 at padding.");
+        using var typed = mask.to(open.dtype);
+        using var real = typed.unsqueeze(-1);
         using var kept = open * real;
         using var sum = kept.sum(1);
         using var count = real.sum(1);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftGen;
 
 /// <summary>The values of gates that a call recorded in <see cref="ForwardOptions.Records"/>.</summary>
-/// <remarks>A gate records <c>[batch]</c> under <c>path:site</c>, for example <c>bert.encoder.layer.0.output:output_adapter</c>.</remarks>
+/// <remarks>A gate records <c>[batch]</c>, the gates of a fused layer's parts <c>[batch, gates]</c>, under <c>path:site</c>, for example <c>bert.encoder.layer.0.output:output_adapter</c>.</remarks>
 public static class GateRecords
 {
     internal static string NameOf(string path, string site) => $"{path}:{site}";
@@ -25,6 +25,14 @@ public static class GateRecords
             columns.Add(value);
         }
 
-        return byKey.ToDictionary(entry => entry.Key, entry => stack(entry.Value, 1));
+        return byKey.ToDictionary(entry => entry.Key, entry => Columns(entry.Value));
+    }
+
+    private static Tensor Columns(List<Tensor> values)
+    {
+        var columns = values.Select(value => value.view(value.shape[0], -1)).ToList();
+        var all = cat(columns, 1);
+        columns.ForEach(column => column.Dispose());
+        return all;
     }
 }

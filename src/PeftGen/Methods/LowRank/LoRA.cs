@@ -12,14 +12,14 @@ namespace PeftGen;
 /// Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. <c>A</c> is <c>[rank, in]</c> and starts random,
 /// <c>B</c> is <c>[out, rank]</c> and starts at zero, so a new adapter changes nothing. Merged: <c>W + s·BA</c>.
 /// With <see cref="RsLora"/>: <c>s = alpha / √rank</c> (Kalajdzievski 2023). With <see cref="Gated"/>: a learned gate for each example
-/// replaces <c>s</c> (Mao et al., "UniPELT", 2022).
+/// replaces <c>s</c> (Mao et al., "UniPELT", 2022). Of a fused layer, <c>c_attn[q,v]</c>, each part has an update of its own: <c>A</c> is <c>[rank · parts, in]</c>.
 /// </remarks>
 /// <param name="rank">The rank of the update. Default: 8.</param>
 /// <param name="alpha">The numerator of the scaling. Default: 8.</param>
 /// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
-    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA";
+    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA", PartsType = "PEFTGEN_PARTS_LORA";
     private const string Biases = "biases", Tokens = "tokens";
     private IReadOnlyList<Claim>? _claims;
 
@@ -30,7 +30,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public double Alpha { get; } = alpha;
 
     /// <summary>The linear layers to adapt.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)])]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], TakesParts = true)]
     public string Targets { get; } = targets;
 
     /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
@@ -97,7 +97,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
 
     /// <inheritdoc/>
     public override bool Reads(JsonObject config) =>
-        new ConfigReader(config).Text("peft_type") is PlainType or GatedType || LoRAConfig.IsAdapterHub(config);
+        new ConfigReader(config).Text("peft_type") is PlainType or GatedType or PartsType || LoRAConfig.IsAdapterHub(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => LoRAConfig.Read(config);
@@ -123,7 +123,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     {
         var list = TargetList.Parse(Targets);
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
-        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers)];
+        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true }];
         var whole = ModulesToSave is null ? null : TargetList.Parse(ModulesToSave);
         // The bias of a module that trains whole trains there.
         if (Bias == LoRABias.All)

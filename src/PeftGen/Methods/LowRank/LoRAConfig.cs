@@ -82,6 +82,9 @@ internal static class LoRAConfig
     /// <param name="names">HF PEFT's words for the sites, by the purpose of the claim.</param>
     public static void Write(LoRA values, JsonObject config, IReadOnlyDictionary<string, IReadOnlyList<string>> names)
     {
+        // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
+        if (!values.Gated && names[""].Any(n => n.Contains('[')))
+            config["peft_type"] = LoRA.PartsType;
         config["r"] = values.Rank;
         config["lora_alpha"] = ConfigWriter.Number(values.Alpha);
         config["lora_dropout"] = values.Dropout;

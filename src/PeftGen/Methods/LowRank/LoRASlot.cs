@@ -15,23 +15,25 @@ internal sealed class LoRASlot : LayerSlot
     private readonly bool _biasInB;
     private readonly DropoutSource _masks;
     private readonly Gate? _gate;
+    private readonly FusedRows? _fused;
 
     public LoRASlot(Site site, int rank, double scaling, LoRA values) : base(site.Path)
     {
         var host = HostLinear.Of(site.Host.Module, site.Path, "LoRA");
-        var (features, inputs) = (host.Outputs, host.Inputs);
+        _fused = site.Parts is { } parts ? new FusedRows(parts, host.Outputs) : null;
+        var (features, inputs, count) = (_fused?.Length ?? host.Outputs, host.Inputs, _fused?.Count ?? 1);
         _scaling = scaling;
         _dropout = values.Dropout is >= 0 and < 1 ? values.Dropout : throw new AdapterException(
             $"{site.Path}: Dropout is {values.Dropout.ToString(CultureInfo.InvariantCulture)}, expected a probability of at least 0 and less than 1.");
         _biasInB = values.BiasInB;
         _masks = site.Dropout;
-        Learn("lora_A", Start.Matrix(site, rank, inputs, values.Init));
+        Learn("lora_A", Start.Matrix(site, rank * count, inputs, values.Init));
         Learn("lora_B", zeros(features, rank, dtype: site.Dtype, device: site.Device));
         if (_biasInB)
             Learn("lora_B_bias", zeros(features, dtype: site.Dtype, device: site.Device));
         if (values.Gated)
         {
-            _gate = new Gate(site, inputs, GateSites.OfLinear(site), values.Pooling);
+            _gate = new Gate(site, inputs, GateSites.OfLinear(site), values.Pooling, count);
             register_module("gate", _gate);
         }
     }
@@ -39,7 +41,8 @@ internal sealed class LoRASlot : LayerSlot
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         var y = layer.forward(x);
-        var (a, b) = (this["lora_A"], this["lora_B"]);
+        var a = this["lora_A"];
+        using var b = B();
         using var typed = x.dtype == a.dtype ? null : x.to(a.dtype);
         var input = typed ?? x;
         using var dropped = training && _dropout > 0 ? _masks.Drop(input, _dropout) : null;
@@ -47,7 +50,8 @@ internal sealed class LoRASlot : LayerSlot
         if (_gate is null && !_biasInB && y.dtype == a.dtype)
             return AddProduct(y, h, b);
 
-        using var product = _biasInB ? linear(h, b, this["lora_B_bias"]) : linear(h, b);
+        using var bias = _biasInB ? BiasOfB() : null;
+        using var product = linear(h, b, bias);
         using var scaled = _gate is null ? product * _scaling : Gated(layer.Context, input, product);
         using (y)
         {
@@ -78,8 +82,36 @@ internal sealed class LoRASlot : LayerSlot
     private Tensor Gated(ForwardContext context, Tensor x, Tensor product)
     {
         using var g = _gate!.forward(context, x);
-        using var wide = g.view([g.shape[0], .. Enumerable.Repeat(1L, (int)product.dim() - 1)]);
+        using var outputs = _fused is null ? g.alias() : OfOutputs(_fused, g);
+        using var wide = outputs.view([g.shape[0], .. Enumerable.Repeat(1L, (int)product.dim() - 2), _fused is null ? 1 : product.shape[^1]]);
         return product * wide;
+    }
+
+    /// <summary>The gates of the parts, <c>[batch, parts]</c>, at each part's outputs: <c>[batch, outputs]</c>.</summary>
+    private static Tensor OfOutputs(FusedRows fused, Tensor g)
+    {
+        using var mark = ones(fused.Length, 1, dtype: g.dtype, device: g.device);
+        using var marks = fused.Blocks(mark);
+        using var each = g.view(g.shape[0], -1);
+        return linear(each, marks);
+    }
+
+    /// <summary>B for all the layer's outputs, <c>[out, rank]</c>: of some parts of a fused layer their blocks, <c>[out, rank · parts]</c>.</summary>
+    private Tensor B() => _fused?.Blocks(this["lora_B"]) ?? this["lora_B"].alias();
+
+    private Tensor BiasOfB()
+    {
+        if (_fused is null)
+            return this["lora_B_bias"].alias();
+        using var column = this["lora_B_bias"].unsqueeze(1);
+        using var spread = _fused.Columns(column, 0);
+        return spread.squeeze(1);
+    }
+
+    private Tensor Product()
+    {
+        using var b = B();
+        return b.matmul(this["lora_A"]);
     }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format)
@@ -102,7 +134,7 @@ internal sealed class LoRASlot : LayerSlot
             return base.read(context, host, name, value);
         if (name == "bias" && !_biasInB)
             return value;
-        using var delta = name == "bias" ? this["lora_B_bias"].alias() : this["lora_B"].matmul(this["lora_A"]);
+        using var delta = name == "bias" ? BiasOfB() : Product();
         using var oriented = name == "bias" ? delta.alias() : HostLinear.Of(host, Path, "LoRA").Oriented(delta);
         using var scaled = oriented * _scaling;
         if (value is null)
@@ -129,12 +161,14 @@ internal sealed class LoRASlot : LayerSlot
     public override void MergeInto(HostPart host)
     {
         var layer = HostLinear.Of(host.Module, Path, "LoRA");
-        using var product = this["lora_B"].matmul(this["lora_A"]).mul_(_scaling);
-        using var delta = layer.Oriented(product);
+        using var product = Product();
+        using var scaled = product * _scaling;
+        using var delta = layer.Oriented(scaled);
         Merging.Add(layer.Weight, delta);
         if (!_biasInB)
             return;
-        using var bias = this["lora_B_bias"] * _scaling;
-        Merging.Add(layer.Bias!, bias);
+        using var bias = BiasOfB();
+        using var scaledBias = bias * _scaling;
+        Merging.Add(layer.Bias!, scaledBias);
     }
 }

@@ -16,8 +16,10 @@ namespace PeftGen;
 /// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
 public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
 {
+    private const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3";
+
     /// <summary>The linear layers to adapt.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)])]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], TakesParts = true)]
     public string Targets { get; } = targets;
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
@@ -33,7 +35,10 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public string? ModulesToSave { get; set; }
 
     /// <inheritdoc/>
-    public override string PeftType => "IA3";
+    public override string PeftType => PlainType;
+
+    /// <inheritdoc/>
+    public override bool Reads(JsonObject config) => new ConfigReader(config).Text("peft_type") is PlainType or PartsType;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
@@ -58,6 +63,9 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
         var feedforward = Feedforward.Length == 0 ? [] : targets[FeedforwardClaim];
+        // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
+        if (targets[Claims[0]].Any(n => n.Contains('[')))
+            config["peft_type"] = PartsType;
         // HF PEFT wants them word for word among the targets.
         var all = targets[Claims[0]].Union(feedforward).ToList();
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), all);
@@ -85,7 +93,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
 
     private List<Claim> BuildClaims()
     {
-        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude))];
+        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude)) { TakesParts = true }];
         if (ModulesToSave is not null)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave)));
         return claims;
@@ -97,18 +105,23 @@ internal sealed class IA3Slot : LayerSlot
 {
     private const string Scale = "ia3_l";
     private readonly bool _atInput;
+    private readonly FusedRows? _fused;
 
     public IA3Slot(Site site, bool atInput) : base(site.Path)
     {
         var layer = HostLinear.Of(site.Host.Module, site.Path, "(IA)³");
         _atInput = atInput;
-        long[] shape = atInput ? [1, layer.Inputs] : [layer.Outputs, 1];
+        _fused = site.Parts is { } parts ? new FusedRows(parts, layer.Outputs) : null;
+        if (atInput && _fused is not null)
+            throw new AdapterException($"{site.Path}: 'feedforward' scales a layer's input, which all its parts share. Name the whole layer, or leave it out of feedforward.");
+        long[] shape = atInput ? [1, layer.Inputs] : [_fused?.Length ?? layer.Outputs, 1];
         Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
     }
 
     public override Tensor forward(LayerCall layer, Tensor x)
     {
-        using var l = this[Scale].flatten();
+        using var factor = Factor();
+        using var l = factor.flatten();
         if (!_atInput)
         {
             using var y = layer.forward(x);
@@ -118,6 +131,9 @@ internal sealed class IA3Slot : LayerSlot
         using var scaled = Scaled(x, l);
         return layer.forward(scaled);
     }
+
+    /// <summary>l as it stands on the weight: <c>[out, 1]</c>, with ones at parts that are not adapted, or <c>[1, in]</c>.</summary>
+    private Tensor Factor() => _fused?.Columns(this[Scale], 1) ?? this[Scale].alias();
 
     /// <summary>x ⊙ l in the dtype of x.</summary>
     private static Tensor Scaled(Tensor x, Tensor l)
@@ -134,7 +150,8 @@ internal sealed class IA3Slot : LayerSlot
     {
         if (value is null || (name == "bias" && _atInput))
             return value;
-        using var l = name == "bias" ? this[Scale].flatten() : HostLinear.Of(host, Path, "(IA)³").Oriented(this[Scale]);
+        using var factor = Factor();
+        using var l = name == "bias" ? factor.flatten() : HostLinear.Of(host, Path, "(IA)³").Oriented(factor);
         return context.Keep(Scaled(value, l));
     }
 
@@ -151,11 +168,12 @@ internal sealed class IA3Slot : LayerSlot
     public override void MergeInto(HostPart host)
     {
         var layer = HostLinear.Of(host.Module, Path, "(IA)³");
-        using var factor = layer.Oriented(this[Scale]);
-        Merging.Multiply(layer.Weight, factor);
+        using var factor = Factor();
+        using var oriented = layer.Oriented(factor);
+        Merging.Multiply(layer.Weight, oriented);
         if (_atInput || layer.Bias is null)
             return;
-        using var l = this[Scale].flatten();
+        using var l = factor.flatten();
         Merging.Multiply(layer.Bias, l);
     }
 }
