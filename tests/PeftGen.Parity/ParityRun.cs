@@ -68,7 +68,8 @@ public sealed class ParityRun(string? emit = null)
     private string ClassOf(GoldenCase golden)
     {
         var config = golden.HostConfiguration;
-        var name = config["architectures"]?[0]?.GetValue<string>() ?? config["model_type"]?.GetValue<string>();
+        // What is of no library bears a type alone: conv is ConvModel.
+        var name = config["architectures"]?[0]?.GetValue<string>() ?? (config["model_type"]?.GetValue<string>() is [var first, .. var rest] ? $"{char.ToUpperInvariant(first)}{rest}Model" : null);
         return name is not null && _compiler.HasClass(name) ? name : throw new UnsupportedException($"there is no host {name}");
     }
 }

@@ -16,7 +16,7 @@ namespace PeftGen;
 /// </remarks>
 /// <param name="rank">The rank of the update. Default: 8.</param>
 /// <param name="alpha">The numerator of the scaling. Default: 8.</param>
-/// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: queries and values.</param>
+/// <param name="targets">The layers to adapt: linear, embedding or convolution, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
     internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA", PartsType = "PEFTGEN_PARTS_LORA";
@@ -29,8 +29,8 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <summary>The numerator of the scaling.</summary>
     public double Alpha { get; } = alpha;
 
-    /// <summary>The linear layers to adapt.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], TakesParts = true)]
+    /// <summary>The layers to adapt: linear, embedding or convolution.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Embedding), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
     public string Targets { get; } = targets;
 
     /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
 using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace PeftGen;
 
@@ -12,14 +11,14 @@ namespace PeftGen;
 /// Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022. <c>l</c> starts at one, so a new
 /// adapter changes nothing. Merged: <c>W ← diag(l)W, b ← l ⊙ b</c>, or <c>W ← W·diag(l)</c>.
 /// </remarks>
-/// <param name="targets">The linear layers to adapt, see <see cref="TargetList"/>. Default: the paper's.</param>
+/// <param name="targets">The layers to adapt, linear or convolution, see <see cref="TargetList"/>. Default: the paper's.</param>
 /// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
 public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
 {
     private const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3";
 
-    /// <summary>The linear layers to adapt.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], TakesParts = true)]
+    /// <summary>The layers to adapt, linear or convolution.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
     public string Targets { get; } = targets;
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
@@ -97,83 +96,5 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
         if (ModulesToSave is not null)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave)));
         return claims;
-    }
-}
-
-/// <summary>(IA)³ beside one linear layer; the formula is <see cref="IA3"/>'s.</summary>
-internal sealed class IA3Slot : LayerSlot
-{
-    private const string Scale = "ia3_l";
-    private readonly bool _atInput;
-    private readonly FusedRows? _fused;
-
-    public IA3Slot(Site site, bool atInput) : base(site.Path)
-    {
-        var layer = HostLinear.Of(site.Host.Module, site.Path, "(IA)³");
-        _atInput = atInput;
-        _fused = site.Parts is { } parts ? new FusedRows(parts, layer.Outputs) : null;
-        if (atInput && _fused is not null)
-            throw new AdapterException($"{site.Path}: 'feedforward' scales a layer's input, which all its parts share. Name the whole layer, or leave it out of feedforward.");
-        long[] shape = atInput ? [1, layer.Inputs] : [_fused?.Length ?? layer.Outputs, 1];
-        Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
-    }
-
-    public override Tensor forward(LayerCall layer, Tensor x)
-    {
-        using var factor = Factor();
-        using var l = factor.flatten();
-        if (!_atInput)
-        {
-            using var y = layer.forward(x);
-            return Scaled(y, l);
-        }
-
-        using var scaled = Scaled(x, l);
-        return layer.forward(scaled);
-    }
-
-    /// <summary>l as it stands on the weight: <c>[out, 1]</c>, with ones at parts that are not adapted, or <c>[1, in]</c>.</summary>
-    private Tensor Factor() => _fused?.Columns(this[Scale], 1) ?? this[Scale].alias();
-
-    /// <summary>x ⊙ l in the dtype of x.</summary>
-    private static Tensor Scaled(Tensor x, Tensor l)
-    {
-        var product = x * l;
-        if (product.dtype == x.dtype)
-            return product;
-        using (product)
-            return product.to(x.dtype);
-    }
-
-    /// <summary>diag(l)W and l ⊙ b, or W·diag(l) and b.</summary>
-    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
-    {
-        if (value is null || (name == "bias" && _atInput))
-            return value;
-        using var factor = Factor();
-        using var l = name == "bias" ? factor.flatten() : HostLinear.Of(host, Path, "(IA)³").Oriented(factor);
-        return context.Keep(Scaled(value, l));
-    }
-
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale])];
-
-    public override bool CanMerge => true;
-
-    public override IEnumerable<Parameter> MergeTargets(HostPart host)
-    {
-        var layer = HostLinear.Of(host.Module, Path, "(IA)³");
-        return _atInput || layer.Bias is null ? [layer.Weight] : [layer.Weight, layer.Bias];
-    }
-
-    public override void MergeInto(HostPart host)
-    {
-        var layer = HostLinear.Of(host.Module, Path, "(IA)³");
-        using var factor = Factor();
-        using var oriented = layer.Oriented(factor);
-        Merging.Multiply(layer.Weight, oriented);
-        if (_atInput || layer.Bias is null)
-            return;
-        using var l = factor.flatten();
-        Merging.Multiply(layer.Bias, l);
     }
 }

@@ -1,0 +1,38 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Methods;
+
+/// <summary>Beside an embedding: <c>y = W[ids] + s·Aᵀ[ids]Bᵀ</c>, A <c>[rank, vocabulary]</c> starts at zero, B <c>[dim, rank]</c> normal. There is no dropout.</summary>
+internal sealed class EmbeddingForm(Embedding host) : LowRankForm
+{
+    private readonly long _vocabulary = host.weight!.shape[0];
+
+    public override (string a, string b) FileNames => ("lora_embedding_A", "lora_embedding_B");
+
+    public override long Outputs { get; } = host.weight!.shape[1];
+
+    public override bool TakesNumbers => false;
+
+    public override (Tensor a, Tensor b) Start(Site site, int rank, LoRAInit init) =>
+        (zeros(rank, _vocabulary, dtype: site.Dtype, device: site.Device), Methods.Start.Normal(site, 1, Outputs, rank));
+
+    public override Tensor Down(Tensor x, Tensor a)
+    {
+        using var table = a.t();
+        using var flat = x.flatten();
+        using var rows = table.index_select(0, flat.dtype == ScalarType.Int64 || flat.dtype == ScalarType.Int32 ? flat : throw new AdapterException($"an embedding was called with {flat.dtype}, expected Int64 or Int32 ids."));
+        return rows.view([.. x.shape, a.shape[0]]);
+    }
+
+    public override Tensor Up(Tensor h, Tensor b, Tensor? bias) => nn.functional.linear(h, b);
+
+    public override Tensor Delta(Tensor a, Tensor b)
+    {
+        using var product = b.matmul(a);
+        return product.t();
+    }
+
+    public override (Parameter weight, Parameter? bias) ParametersOf(nn.Module host) => (((Embedding)host).weight!, null);
+}

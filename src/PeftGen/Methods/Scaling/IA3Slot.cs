@@ -1,0 +1,126 @@
+using PeftGen.Methods;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen;
+
+/// <summary>(IA)³ beside one layer; the formula is <see cref="IA3"/>'s. Of a convolution it scales channels.</summary>
+internal sealed class IA3Slot : LayerSlot
+{
+    private const string Scale = "ia3_l";
+    private readonly bool _atInput;
+    private readonly int _kernelDims;
+    private readonly FusedRows? _fused;
+
+    public IA3Slot(Site site, bool atInput) : base(site.Path)
+    {
+        _atInput = atInput;
+        if (ConvolutionForm.Is(site.Host.Module))
+        {
+            var convolution = (Convolution)site.Host.Module;
+            _kernelDims = convolution.kernel_size.Length;
+            Learn(Scale, ones([1, atInput ? convolution.in_channels : convolution.out_channels, .. KernelOnes], dtype: site.Dtype, device: site.Device));
+            return;
+        }
+
+        var layer = HostLinear.Of(site.Host.Module, site.Path, "(IA)³");
+        _fused = site.Parts is { } parts ? new FusedRows(parts, layer.Outputs) : null;
+        if (atInput && _fused is not null)
+            throw new AdapterException($"{site.Path}: 'feedforward' scales a layer's input, which all its parts share. Name the whole layer, or leave it out of feedforward.");
+        long[] shape = atInput ? [1, layer.Inputs] : [_fused?.Length ?? layer.Outputs, 1];
+        Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
+    }
+
+    public override Tensor forward(LayerCall layer, Tensor x)
+    {
+        using var vector = Vector();
+        using var l = vector.view([-1, .. KernelOnes]);
+        if (!_atInput)
+        {
+            using var y = layer.forward(x);
+            return Scaled(y, l);
+        }
+
+        using var scaled = Scaled(x, l);
+        return layer.forward(scaled);
+    }
+
+    private long[] KernelOnes => [.. Enumerable.Repeat(1L, _kernelDims)];
+
+    /// <summary>l for each output or input, <c>[out]</c> or <c>[in]</c>, with ones at parts that are not adapted.</summary>
+    private Tensor Vector()
+    {
+        if (_fused is null)
+            return this[Scale].flatten();
+        using var column = _fused.Columns(this[Scale], 1);
+        return column.flatten();
+    }
+
+    /// <summary>x ⊙ l in the dtype of x.</summary>
+    private static Tensor Scaled(Tensor x, Tensor l)
+    {
+        var product = x * l;
+        if (product.dtype == x.dtype)
+            return product;
+        using (product)
+            return product.to(x.dtype);
+    }
+
+    /// <summary>diag(l)W and l ⊙ b, or W·diag(l) and b.</summary>
+    public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
+    {
+        if (value is null || (name == "bias" && _atInput))
+            return value;
+        using var l = name == "bias" ? Vector() : OnWeight(host);
+        return context.Keep(Scaled(value, l));
+    }
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale])];
+
+    public override bool CanMerge => true;
+
+    public override IEnumerable<Parameter> MergeTargets(HostPart host)
+    {
+        var (weight, bias) = ParametersOf(host.Module);
+        return _atInput || bias is null ? [weight] : [weight, bias];
+    }
+
+    public override void MergeInto(HostPart host)
+    {
+        var (weight, bias) = ParametersOf(host.Module);
+        using var factor = OnWeight(host.Module);
+        Merging.Multiply(weight, factor);
+        if (_atInput || bias is null)
+            return;
+        using var l = Vector();
+        Merging.Multiply(bias, l);
+    }
+
+    private (Parameter weight, Parameter? bias) ParametersOf(nn.Module host)
+    {
+        if (host is Convolution convolution)
+            return (convolution.weight!, convolution.bias);
+        var layer = HostLinear.Of(host, Path, "(IA)³");
+        return (layer.Weight, layer.Bias);
+    }
+
+    /// <summary>l as a factor of the weight as the layer keeps it.</summary>
+    private Tensor OnWeight(nn.Module host)
+    {
+        using var l = Vector();
+        if (host is Convolution convolution)
+        {
+            if (!_atInput)
+                return l.view([-1, 1, .. KernelOnes]);
+            // Each group of outputs sees inputs of its own.
+            var (groups, inputs) = (convolution.groups, convolution.in_channels / convolution.groups);
+            using var own = l.view(groups, 1, inputs);
+            using var each = own.expand(groups, convolution.out_channels / groups, inputs);
+            return each.reshape([convolution.out_channels, inputs, .. KernelOnes]);
+        }
+
+        using var factor = _atInput ? l.unsqueeze(0) : l.unsqueeze(1);
+        return HostLinear.Of(host, Path, "(IA)³").Oriented(factor);
+    }
+}
