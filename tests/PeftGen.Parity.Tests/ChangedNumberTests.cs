@@ -11,6 +11,7 @@ public sealed class ChangedNumberTests(ChangedNumberTests.Program program) : ICl
     [InlineData("ln_tuning/llama")]
     [InlineData("ia3/bert")]
     [InlineData("multi_adapter/three")]
+    [InlineData("lora/mlp-embedding-linear")]
     [InlineData("unipelt/bert_flat")]
     public void OfAnExpectedTensorIsFound(string name)
     {

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace PeftGen.Parity;
 
 /// <summary>
-/// Compares random starts. A uniform start is an affine function of consecutive draws of torch's generator, so two starts are the same
-/// if both are such functions, with the same factor and offset, of the streams of their own seeds. Every number takes part.
+/// Compares random starts. A uniform start is an affine function of consecutive draws of torch's generator, a normal one its Box-Muller
+/// function of them, so two starts are the same if both are the same function of the streams of their own seeds. Every number takes part.
 /// </summary>
 internal sealed class RandomStart
 {
@@ -25,35 +25,13 @@ internal sealed class RandomStart
     {
         if (!recorded.shape.SequenceEqual(ours.shape))
             throw new ParityException($"{key}: the shape is [{string.Join(", ", ours.shape)}], expected [{string.Join(", ", recorded.shape)}]");
-        var own = Find(Values(ours), Stream(seed, Lengths[0]))
-            ?? throw new UnsupportedException($"{key}: our start is no uniform one, and other random starts cannot be compared by number");
+        var own = Stretch.Find(Values(ours), Stream(seed, Lengths[0]))
+            ?? throw new UnsupportedException($"{key}: our start is neither uniform nor normal, and other random starts cannot be compared by number");
         var values = Values(recorded);
-        var theirs = Lengths.SelectMany(length => Enumerable.Range(0, Seeds).Select(s => Find(values, StreamOf(s, length)))).FirstOrDefault(f => f is not null)
-            ?? throw new ParityException($"{key}: the recorded start is no stretch of torch's uniform draws, as ours is: a number in it is off");
-        var (factor, offset) = (own.factor - theirs.factor, own.offset - theirs.offset);
-        if (Math.Abs(factor) > 1e-4 * theirs.factor || Math.Abs(offset) > 1e-4 * theirs.factor)
-            throw new ParityException($"{key}: ours is uniform from {own.offset:G6} to {own.offset + own.factor:G6}, expected {theirs.offset:G6} to {theirs.offset + theirs.factor:G6}");
-    }
-
-    private static (double factor, double offset)? Find(float[] values, float[] stream)
-    {
-        var low = Array.IndexOf(values, values.Min());
-        var high = Array.IndexOf(values, values.Max());
-        for (var start = 0; start + values.Length <= stream.Length; start++)
-        {
-            double spread = stream[start + high] - stream[start + low];
-            if (spread < 0.5)
-                continue;
-            var factor = (values[high] - (double)values[low]) / spread;
-            var offset = values[low] - factor * stream[start + low];
-            var fits = true;
-            for (var i = 0; fits && i < values.Length; i++)
-                fits = Math.Abs(offset + factor * stream[start + i] - values[i]) <= 2e-6 * factor;
-            if (fits)
-                return (factor, offset);
-        }
-
-        return null;
+        var theirs = Lengths.SelectMany(length => Enumerable.Range(0, Seeds).Select(s => Stretch.Find(values, StreamOf(s, length)))).FirstOrDefault(f => f is not null)
+            ?? throw new ParityException($"{key}: the recorded start is no stretch of torch's uniform or normal draws: a number in it is off");
+        if (own.IsNormal != theirs.IsNormal || Math.Abs(own.Factor - theirs.Factor) > 1e-4 * theirs.Factor || Math.Abs(own.Offset - theirs.Offset) > 1e-4 * theirs.Factor)
+            throw new ParityException($"{key}: ours is {own}, expected {theirs}");
     }
 
     private float[] StreamOf(int seed, int length) => length == Lengths[0] ? _streams[seed] ??= Stream((ulong)seed, length) : Stream((ulong)seed, length);

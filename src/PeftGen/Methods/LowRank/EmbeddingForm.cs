@@ -7,11 +7,11 @@ namespace PeftGen.Methods;
 /// <summary>Beside an embedding: <c>y = W[ids] + s·Aᵀ[ids]Bᵀ</c>, A <c>[rank, vocabulary]</c> starts at zero, B <c>[dim, rank]</c> normal. There is no dropout.</summary>
 internal sealed class EmbeddingForm(Embedding host) : LowRankForm
 {
-    private readonly long _vocabulary = host.weight!.shape[0];
+    private readonly long _vocabulary = Table(host).shape[0];
 
     public override (string a, string b) FileNames => ("lora_embedding_A", "lora_embedding_B");
 
-    public override long Outputs { get; } = host.weight!.shape[1];
+    public override long Outputs { get; } = Table(host).shape[1];
 
     public override bool TakesNumbers => false;
 
@@ -34,5 +34,8 @@ internal sealed class EmbeddingForm(Embedding host) : LowRankForm
         return product.t();
     }
 
-    public override (Parameter weight, Parameter? bias) ParametersOf(nn.Module host) => (((Embedding)host).weight!, null);
+    public override (Parameter weight, Parameter? bias) ParametersOf(nn.Module host) => (Table(host), null);
+
+    // The property of an embedding makes a new parameter of the same numbers on each call, which is not the one that the module has.
+    private static Parameter Table(nn.Module host) => host.named_parameters(recurse: false).Single(p => p.name == "weight").parameter;
 }
