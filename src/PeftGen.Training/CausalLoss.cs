@@ -16,9 +16,10 @@ public static class CausalLoss
     public static Tensor Of(Tensor logits, Tensor labels)
     {
         using var scope = NewDisposeScope();
-        var tokens = logits.shape[1];
-        var predicted = logits.narrow(1, 0, tokens - 1).flatten(0, 1).to(ScalarType.Float32);
-        var expected = labels.narrow(1, 1, tokens - 1).flatten();
+        // The labels are shifted, not the logits: a shifted copy of those would be the largest tensor of a step once more.
+        var none = full([labels.shape[0], 1], Ignored, labels.dtype, labels.device);
+        var expected = cat([labels.narrow(1, 1, labels.shape[1] - 1), none], 1).flatten();
+        var predicted = logits.flatten(0, 1).to(ScalarType.Float32);
         return nn.functional.cross_entropy(predicted, expected, ignore_index: Ignored).MoveToOuterDisposeScope();
     }
 }

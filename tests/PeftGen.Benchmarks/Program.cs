@@ -1,4 +1,5 @@
 using System.CommandLine;
 using PeftGen.Benchmarks;
+using PeftGen.Benchmarks.Serving;
 
-return new RootCommand("Measures PeftGen.") { EditorBenchmark.Command }.Parse(args).Invoke();
+return new RootCommand("Measures PeftGen.") { EditorBenchmark.Command, ServeCommand.Command }.Parse(args).Invoke();

@@ -17,7 +17,7 @@ internal static class FusedCheck
     private static string? Fault(CheckContext context, ModelChild child)
     {
         // Of a class of the user's own, the targets say whether it is a linear layer.
-        if (child.Shape is ChildShape.Parameter or ChildShape.Sequential || (child.Shape == ChildShape.BuiltIn && !KnownTypes.DerivesFrom(child.Type, context.Graph.Known.Linear)))
+        if (child.Shape is ChildShape.Parameter or ChildShape.Sequential || (child.Shape == ChildShape.BuiltIn && !context.Graph.Known.IsLinear(child.Type)))
             return $"is a {child.Type.Name}, and only linear layers have parts; take the attribute away";
         if (child.Fused!.Count < 2)
             return "has fewer than two parts; name all of them, in the order of the layer's outputs";

@@ -12,6 +12,7 @@ internal sealed class KnownTypes
         Tensor = compilation.GetTypeByMetadataName("TorchSharp.torch+Tensor")!;
         Parameter = compilation.GetTypeByMetadataName("TorchSharp.Modules.Parameter")!;
         Linear = compilation.GetTypeByMetadataName("TorchSharp.Modules.Linear")!;
+        LinearLayer = compilation.GetTypeByMetadataName("PeftGen.ILinearLayer")!;
         Sequential = compilation.GetTypeByMetadataName("TorchSharp.Modules.Sequential")!;
         Adaptable = compilation.GetTypeByMetadataName("PeftGen.IAdaptable")!;
     }
@@ -27,6 +28,9 @@ internal sealed class KnownTypes
     public INamedTypeSymbol Parameter { get; }
 
     public INamedTypeSymbol Linear { get; }
+
+    /// <summary><c>PeftGen.ILinearLayer</c>, which linear layers beside TorchSharp's implement.</summary>
+    public INamedTypeSymbol LinearLayer { get; }
 
     public INamedTypeSymbol Sequential { get; }
 
@@ -59,6 +63,9 @@ internal sealed class KnownTypes
                 return current is INamedTypeSymbol { TypeArguments.Length: > 0 } generic ? generic : null;
         return null;
     }
+
+    /// <summary>Whether a type is a linear layer as it stands, without its body being read.</summary>
+    public bool IsLinear(ITypeSymbol type) => DerivesFrom(type, Linear) || type.AllInterfaces.Contains(LinearLayer, SymbolEqualityComparer.Default);
 
     /// <summary>Whether a module takes one tensor and returns one.</summary>
     public bool IsTensorToTensor(ITypeSymbol type) =>

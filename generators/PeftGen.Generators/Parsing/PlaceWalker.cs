@@ -135,7 +135,7 @@ internal sealed class PlaceWalker
 
     private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type)
     {
-        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || KnownTypes.DerivesFrom(type, _graph.Known.Linear) });
+        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type) });
         foreach (var parameter in new[] { "weight", "bias" })
             Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type));
     }

@@ -80,7 +80,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             case SiteKind.Layer:
                 if (place.Kind != PlaceKind.Layer)
                     return false;
-                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.OwnLinear is null ? place.Type : known.Linear, host)))
+                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear ? known.Linear : place.Type, host)))
                     return true;
                 // A name means all that bear it; a role, a pattern or all-linear means those of them that fit.
                 if (item.Role is null && item.Item.Pattern?.IsName == true)

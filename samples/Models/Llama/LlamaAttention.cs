@@ -7,10 +7,10 @@ namespace PeftGen.Models;
 /// <summary>Causal attention with rotary positions and fewer key heads than query heads.</summary>
 public partial class LlamaAttention : nn.Module<Tensor, Tensor, Tensor, Tensor?, KeyValueCache?, Tensor>
 {
-    private readonly Linear q_proj;
-    private readonly Linear k_proj;
-    private readonly Linear v_proj;
-    private readonly Linear o_proj;
+    private readonly FastLinear q_proj;
+    private readonly FastLinear k_proj;
+    private readonly FastLinear v_proj;
+    private readonly FastLinear o_proj;
 
     private readonly long headDim;
     private readonly long sharing;
@@ -23,10 +23,10 @@ public partial class LlamaAttention : nn.Module<Tensor, Tensor, Tensor, Tensor?,
         sharing = config.NumAttentionHeads / config.NumKeyValueHeads;
         dropout = config.AttentionDropout;
         this.layerIndex = layerIndex;
-        q_proj = nn.Linear(config.HiddenSize, config.NumAttentionHeads * headDim, config.AttentionBias);
-        k_proj = nn.Linear(config.HiddenSize, config.NumKeyValueHeads * headDim, config.AttentionBias);
-        v_proj = nn.Linear(config.HiddenSize, config.NumKeyValueHeads * headDim, config.AttentionBias);
-        o_proj = nn.Linear(config.NumAttentionHeads * headDim, config.HiddenSize, config.AttentionBias);
+        q_proj = new FastLinear(config.HiddenSize, config.NumAttentionHeads * headDim, config.AttentionBias);
+        k_proj = new FastLinear(config.HiddenSize, config.NumKeyValueHeads * headDim, config.AttentionBias);
+        v_proj = new FastLinear(config.HiddenSize, config.NumKeyValueHeads * headDim, config.AttentionBias);
+        o_proj = new FastLinear(config.NumAttentionHeads * headDim, config.HiddenSize, config.AttentionBias);
         RegisterComponents();
     }
 

@@ -10,12 +10,12 @@ public partial class LlamaForCausalLM : nn.Module<Tensor, Tensor?, KeyValueCache
 {
     // The model stands first: .to() then moves the embedding before the head that may share its weight, which keeps them one.
     private readonly LlamaModel model;
-    private readonly Linear lm_head;
+    private readonly FastLinear lm_head;
 
     public LlamaForCausalLM(LlamaConfig config) : base(nameof(LlamaForCausalLM))
     {
         model = new LlamaModel(config);
-        lm_head = nn.Linear(config.HiddenSize, config.VocabSize, hasBias: false);
+        lm_head = new FastLinear(config.HiddenSize, config.VocabSize, hasBias: false);
         if (config.TieWordEmbeddings) lm_head.weight = model.embed_tokens.weight!;
         RegisterComponents();
     }

@@ -7,15 +7,15 @@ namespace PeftGen.Models;
 /// <summary>The gated feed-forward network: <c>down(silu(gate(x)) · up(x))</c>.</summary>
 public partial class LlamaMLP : nn.Module<Tensor, Tensor>
 {
-    private readonly Linear gate_proj;
-    private readonly Linear up_proj;
-    private readonly Linear down_proj;
+    private readonly FastLinear gate_proj;
+    private readonly FastLinear up_proj;
+    private readonly FastLinear down_proj;
 
     public LlamaMLP(LlamaConfig config) : base(nameof(LlamaMLP))
     {
-        gate_proj = nn.Linear(config.HiddenSize, config.IntermediateSize, config.MlpBias);
-        up_proj = nn.Linear(config.HiddenSize, config.IntermediateSize, config.MlpBias);
-        down_proj = nn.Linear(config.IntermediateSize, config.HiddenSize, config.MlpBias);
+        gate_proj = new FastLinear(config.HiddenSize, config.IntermediateSize, config.MlpBias);
+        up_proj = new FastLinear(config.HiddenSize, config.IntermediateSize, config.MlpBias);
+        down_proj = new FastLinear(config.IntermediateSize, config.HiddenSize, config.MlpBias);
         RegisterComponents();
     }
 

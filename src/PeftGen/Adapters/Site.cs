@@ -66,12 +66,13 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
-    /// <summary>A linear layer below <see cref="Owner"/> that has a role, for sizes that the site itself does not show; null if there is none.</summary>
+    /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
-    public Linear? FindLinear(string role)
+    public (long inputs, long outputs)? FindLinear(string role)
     {
         var wanted = RoleTable.Find(role) ?? throw new ArgumentException($"'{role}' is no role", nameof(role));
-        return Owner.named_modules().Where(m => m.module is Linear && wanted.Matches($"{OwnerPath}.{m.name}")).Select(m => (Linear)m.module).FirstOrDefault();
+        return Owner.named_modules().Where(m => HostLinear.Is(m.module) && wanted.Matches($"{OwnerPath}.{m.name}"))
+            .Select(m => HostLinear.Of(m.module, $"{OwnerPath}.{m.name}", "the site")).Select(l => ((long, long)?)(l.Inputs, l.Outputs)).FirstOrDefault();
     }
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>

@@ -39,7 +39,7 @@ internal sealed class BottleneckSlot : ResidualSlot
     private static long WidthOf(Site site)
     {
         var norm = site.Host.Module.named_parameters(recurse: false).Select(p => p.parameter).FirstOrDefault(p => p.dim() == 1);
-        return norm?.shape[0] ?? (site.FindLinear("ffn_out") ?? site.FindLinear("o"))?.weight.shape[0] ?? throw new AdapterException(
+        return norm?.shape[0] ?? (site.FindLinear("ffn_out") ?? site.FindLinear("o"))?.outputs ?? throw new AdapterException(
             $"{site.Path}: the width of the residual is not to be seen: no norm follows it, and no linear layer of this module bears the name of one that ends a sub-layer, " +
             "such as down_proj or o_proj.");
     }

@@ -1,3 +1,4 @@
+using PeftGen.Layers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -17,7 +18,7 @@ internal sealed class TrainedLayer : LayerSlot
     public TrainedLayer(Site site, Func<string, string> key) : base(site.Path)
     {
         _key = key;
-        if (site.Host.Module is not (Linear or LayerNorm or Embedding))
+        if (site.Host.Module is not (Linear or FastLinear or LayerNorm or Embedding))
             throw new AdapterException(
                 $"{site.Path}: a {site.Host.Module.GetType().Name} cannot run with trained copies of its parameters; Linear, LayerNorm and Embedding can, " +
                 "and classes of yours that read a Parameter. Leave it out of the targets.");
@@ -38,6 +39,13 @@ internal sealed class TrainedLayer : LayerSlot
                 using var weight = CopyOf("weight", host.weight.dtype);
                 using var bias = CopyOf("bias", host.weight.dtype);
                 return linear(x, weight ?? host.weight, bias ?? host.bias);
+            }
+
+            case FastLinear host:
+            {
+                using var weight = CopyOf("weight", host.weight.dtype);
+                using var bias = CopyOf("bias", host.weight.dtype);
+                return Products.Linear(x, weight ?? host.weight, bias ?? host.bias);
             }
 
             case LayerNorm host:

@@ -19,9 +19,9 @@ internal sealed class PrefixSlot : AttentionSlot
             $"{site.Path}: the size of the keys is not to be seen: no linear layer of this module bears a name that keys have, such as k_proj or key.");
         _length = values.Length;
         _table = site.Share("prefix", () => new PrefixTable(site, values.Length));
-        _layer = _table.Add(site.Path, values.Length, keys.weight.shape[0]);
+        _layer = _table.Add(site.Path, values.Length, keys.outputs);
         if (values.Gated)
-            register_module("gate", _gate = new Gate(site, keys.weight.shape[1], GateSites.Prefix, values.Pooling));
+            register_module("gate", _gate = new Gate(site, keys.inputs, GateSites.Prefix, values.Pooling));
     }
 
     public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)
