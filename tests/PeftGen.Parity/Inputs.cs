@@ -38,6 +38,9 @@ public sealed class Inputs
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
 
+    /// <summary>Whether they are texts with an image each.</summary>
+    public bool ArePairs => _tensors.ContainsKey("input_ids") && _tensors.ContainsKey("pixel_values");
+
     /// <summary>The arguments for parameters, by name; the others get their defaults.</summary>
     public object?[] For(IReadOnlyList<ParameterInfo> parameters)
     {
