@@ -12,6 +12,7 @@ public sealed class ChangedNumberTests(ChangedNumberTests.Program program) : ICl
     [InlineData("ia3/bert")]
     [InlineData("multi_adapter/three")]
     [InlineData("lora/mlp-embedding-linear")]
+    [InlineData("lora/clip-both-towers")]
     [InlineData("unipelt/bert_flat")]
     public void OfAnExpectedTensorIsFound(string name)
     {

@@ -57,9 +57,15 @@ public sealed class CompiledHost
 
     public void Unmerge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("UnmergeFrom")!, adapter, [Model]);
 
-    /// <summary>The loss as the host computes it: next token over labels that are not −100, or classification.</summary>
-    public static Tensor Loss(Tensor logits, Tensor labels)
+    /// <summary>
+    /// The loss as the host computes it: next token over labels that are not −100, or classification. Of pairs, which have no
+    /// labels, the mean over how well each text fits its own image.
+    /// </summary>
+    public static Tensor Loss(Tensor logits, Inputs inputs)
     {
+        if (inputs.ArePairs)
+            return logits.diagonal().mean();
+        var labels = inputs.Labels;
         if (labels.dim() == 1)
             return nn.functional.cross_entropy(logits, labels);
         var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]);

@@ -26,7 +26,8 @@ public sealed class Inputs
         {
             Require("attention_mask", mask.eq(0).logical_or(mask.eq(1)), "neither 0 nor 1");
             var real = mask.ne(0);
-            if (host["pad_token_id"] is JsonValue pad && pad.TryGetValue(out long id))
+            // Of a model with towers, the tower of texts says it.
+            if ((host["pad_token_id"] ?? host["text_config"]?["pad_token_id"]) is JsonValue pad && pad.TryGetValue(out long id))
                 Require("input_ids", ids.eq(id).logical_or(real), $"padding that is not the host's pad_token_id, {id}");
             if (_tensors.TryGetValue("token_type_ids", out var types))
                 Require("token_type_ids", types.eq(0).logical_or(real), "padding in another segment than the first");
@@ -37,6 +38,9 @@ public sealed class Inputs
     }
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
+
+    /// <summary>Whether they are texts with an image each.</summary>
+    public bool ArePairs => _tensors.ContainsKey("input_ids") && _tensors.ContainsKey("pixel_values");
 
     /// <summary>The arguments for parameters, by name; the others get their defaults.</summary>
     public object?[] For(IReadOnlyList<ParameterInfo> parameters)

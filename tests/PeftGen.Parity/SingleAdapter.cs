@@ -115,7 +115,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         Gates.Compare(records, golden.AdapterName, expected, golden.Tolerance);
         if (!expected.Has("loss"))
             return;
-        var loss = CompiledHost.Loss(logits, inputs.Labels);
+        var loss = CompiledHost.Loss(logits, inputs);
         expected.Compare("loss", loss, golden.Tolerance);
         loss.backward();
         var stored = Stored(adapter);
@@ -130,7 +130,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         foreach (var key in Names("after."))
             expected.Compare($"after.{key}", Find(stored, key, ""), golden.TrainingTolerance, gradients.GetValueOrDefault(key) is { } g ? rounding.OfTraining(key, g, settings) : null);
         using (no_grad())
-            expected.Compare("loss_after", CompiledHost.Loss(host.Run(adapter, inputs), inputs.Labels), golden.TrainingTolerance);
+            expected.Compare("loss_after", CompiledHost.Loss(host.Run(adapter, inputs), inputs), golden.TrainingTolerance);
     }
 
     private IEnumerable<string> Names(string prefix) => expected.Keys(prefix).Select(key => key[prefix.Length..]);
@@ -144,7 +144,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
             if (step > 0)
             {
                 optimizer.zero_grad();
-                CompiledHost.Loss(host.Run(adapter, inputs), inputs.Labels).backward();
+                CompiledHost.Loss(host.Run(adapter, inputs), inputs).backward();
             }
 
             optimizer.step();

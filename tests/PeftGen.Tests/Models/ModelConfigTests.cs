@@ -14,6 +14,14 @@ public sealed class ModelConfigTests
         {"model_type":"bert","vocab_size":97,"hidden_size":32,"intermediate_size":72,"num_hidden_layers":2,"num_attention_heads":4}
         """;
 
+    private const string ViT = """
+        {"model_type":"vit","hidden_size":32,"intermediate_size":72,"num_hidden_layers":2,"num_attention_heads":4}
+        """;
+
+    private const string CLIP = """
+        {"model_type":"clip","text_config":{},"vision_config":{}}
+        """;
+
     [Fact]
     public void What_an_old_llama_file_does_not_say_is_as_in_the_first_llama()
     {
@@ -78,11 +86,43 @@ public sealed class ModelConfigTests
     public void A_bert_that_cannot_be_computed_is_refused(string name, string value, string expected) =>
         Assert.Contains(expected, Assert.Throws<CheckpointException>(() => BertConfig.FromJson(With(Bert, name, value))).Message);
 
+    [Theory]
+    [InlineData("model_type", "\"deit\"", "model_type is deit, expected vit")]
+    [InlineData("hidden_act", "\"relu\"", "'hidden_act' is \"relu\", expected \"gelu\"")]
+    [InlineData("num_attention_heads", "5", "'num_attention_heads' is 5, expected a divisor of hidden_size, 32")]
+    [InlineData("image_size", "[224,224]", "'image_size' is [224,224], expected a whole number above 0")]
+    [InlineData("patch_size", "256", "'patch_size' is 256, expected at most image_size, 224")]
+    public void A_vit_that_cannot_be_computed_is_refused(string name, string value, string expected) =>
+        Assert.Contains(expected, Assert.Throws<CheckpointException>(() => ViTConfig.FromJson(With(ViT, name, value))).Message);
+
+    [Theory]
+    [InlineData("model_type", "\"siglip\"", "model_type is siglip, expected clip")]
+    [InlineData("text_config", "null", "'text_config' is absent, expected an object")]
+    [InlineData("vision_config", "3", "'vision_config' is 3, expected an object")]
+    [InlineData("text_config", "{\"hidden_act\":\"relu\"}", "text_config: 'hidden_act' is \"relu\", expected \"quick_gelu\" or \"gelu\"")]
+    [InlineData("text_config", "{\"num_attention_heads\":5}", "text_config: 'num_attention_heads' is 5, expected a divisor of hidden_size, 512")]
+    [InlineData("vision_config", "{\"patch_size\":256}", "vision_config: 'patch_size' is 256, expected at most image_size, 224")]
+    public void A_clip_that_cannot_be_computed_is_refused(string name, string value, string expected) =>
+        Assert.Contains(expected, Assert.Throws<CheckpointException>(() => CLIPConfig.FromJson(With(CLIP, name, value))).Message);
+
+    [Fact]
+    public void What_a_clip_file_does_not_say_is_as_in_ViT_B_32()
+    {
+        var config = CLIPConfig.FromJson(Parse(CLIP));
+        Assert.Equal((512, 2048, 12, 8), Sizes(config.Text.Encoder));
+        Assert.Equal((768, 3072, 12, 12), Sizes(config.Vision.Encoder));
+        Assert.Equal((49408, 77, 49407, 512), (config.Text.VocabSize, config.Text.MaxPositionEmbeddings, config.Text.EosTokenId, config.ProjectionDim));
+        Assert.Equal(49, config.Vision.Patches);
+
+        static (long, long, long, long) Sizes(CLIPEncoderConfig tower) => (tower.HiddenSize, tower.IntermediateSize, tower.NumHiddenLayers, tower.NumAttentionHeads);
+    }
+
     [Fact]
     public void Labels_are_counted()
     {
         Assert.Equal(2, BertConfig.FromJson(Parse(Bert)).NumLabels);
         Assert.Equal(3, BertConfig.FromJson(With(Bert, "id2label", """{"0":"a","1":"b","2":"c"}""")).NumLabels);
+        Assert.Equal(3, ViTConfig.FromJson(With(ViT, "id2label", """{"0":"a","1":"b","2":"c"}""")).NumLabels);
     }
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
