@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
+using PeftGen.Generation;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -28,9 +29,24 @@ public sealed class CompiledHost
     /// <summary>The model through an adapter.</summary>
     public Tensor Run(AdapterNode adapter, Inputs inputs, ForwardOptions? options = null)
     {
-        var node = _type.GetNestedType("Adapter")!;
-        var method = _type.GetMethods().Single(m => m.Name == "forward" && m.GetParameters() is [var a, var o, ..] && a.ParameterType == node && o.ParameterType == typeof(ForwardOptions));
+        var method = AdaptedForward();
         return Logits(method.Invoke(Model, BindingFlags.DoNotWrapExceptions, null, [adapter, options, .. inputs.For(method.GetParameters()[2..])], null));
+    }
+
+    /// <summary>The model as a step of generation, with a cache of its own.</summary>
+    /// <param name="adapter">The adapter; null: the model alone.</param>
+    public GenerationStep Step(AdapterNode? adapter)
+    {
+        var method = adapter is null ? Forward() : AdaptedForward();
+        var cacheType = method.GetParameters().FirstOrDefault(p => p.Name == "cache")?.ParameterType ?? throw new UnsupportedException($"{_type.Name} has no cache");
+        var cache = Activator.CreateInstance(cacheType);
+        return (ids, mask) => Logits(method.Invoke(Model, BindingFlags.DoNotWrapExceptions, null, [.. method.GetParameters().Select(p => p.Name switch
+        {
+            "input_ids" => ids,
+            "attention_mask" => mask,
+            "cache" => cache,
+            _ => typeof(AdapterNode).IsAssignableFrom(p.ParameterType) ? adapter : p.HasDefaultValue ? p.DefaultValue : null,
+        })], null));
     }
 
     /// <summary>A fresh adapter with the declared values.</summary>
@@ -73,6 +89,12 @@ public sealed class CompiledHost
     }
 
     private MethodInfo Forward() => _type.GetMethods().First(m => m.Name == "forward" && !m.GetParameters().Any(p => typeof(AdapterNode).IsAssignableFrom(p.ParameterType)));
+
+    private MethodInfo AdaptedForward()
+    {
+        var node = _type.GetNestedType("Adapter")!;
+        return _type.GetMethods().Single(m => m.Name == "forward" && m.GetParameters() is [var a, var o, ..] && a.ParameterType == node && o.ParameterType == typeof(ForwardOptions));
+    }
 
     private static string Infix(string group) => group.Length == 0 ? "" : char.ToUpperInvariant(group[0]) + group[1..];
 

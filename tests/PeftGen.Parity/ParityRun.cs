@@ -43,7 +43,9 @@ public sealed class ParityRun(string? emit = null)
         {
             using var expected = golden.ReadExpected();
             var host = ClassOf(golden);
-            if (golden.AdapterFolders.Count == 0)
+            if (golden.Settings["new_tokens"] is not null)
+                new GenerationCheck(golden, expected, _compiler, host, EmitFolder(golden)).Check();
+            else if (golden.AdapterFolders.Count == 0)
                 new SingleAdapter(golden, expected, _compiler, _starts, host, EmitFolder(golden)).Check();
             else
                 new SeveralAdapters(golden, expected, _compiler, host, EmitFolder(golden)).Check();

@@ -1,4 +1,5 @@
 using PeftGen.Checkpoints;
+using PeftGen.Generation;
 using PeftGen.Models;
 using PeftGen.QuickStart.Texts;
 using TorchSharp;
@@ -29,7 +30,8 @@ public sealed class RealModelTests
             var logits = model.forward(adapter, ids)[0];
             AssertClose(expected.Read($"{prompt}.last_logits"), logits[-1][TensorIndex.Slice(step: 64)]);
             AssertClose(expected.Read($"{prompt}.token_losses"), nn.functional.cross_entropy(logits[..^1], ids[0][1..], reduction: nn.Reduction.None));
-            var generated = GreedyDecoding.Generate((i, m, c) => model.forward(adapter, i, m, c), ids, null, 24, 2)[0];
+            using var cache = new KeyValueCache();
+            var generated = TextGeneration.Generate((i, m) => model.forward(adapter, i, m, cache), ids, null, new() { MaxNewTokens = 24, EndTokens = [2] })[0];
             Assert.Equal(expected.Read($"{prompt}.generated").to(ScalarType.Int64).data<long>().ToArray(), generated);
         }
     }

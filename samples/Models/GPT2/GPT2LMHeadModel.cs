@@ -35,7 +35,7 @@ public partial class GPT2LMHeadModel : nn.Module<Tensor, Tensor?, Tensor?, KeyVa
 
     /// <param name="input_ids"><c>[batch, tokens]</c>.</param>
     /// <param name="attention_mask">1 at real tokens, 0 at padding, <c>[batch, tokens before + tokens]</c>; null: all are real.</param>
-    /// <param name="position_ids"><c>[batch, tokens]</c>; null: counted from the first column. With padding on the left, count from the first real token.</param>
+    /// <param name="position_ids"><c>[batch, tokens]</c>; null: counted from each row's first real token.</param>
     /// <param name="cache">The tokens before, to which these are added; null: there are none.</param>
     /// <returns>Logits <c>[batch, tokens, vocabulary]</c>.</returns>
     public override Tensor forward(Tensor input_ids, Tensor? attention_mask = null, Tensor? position_ids = null, KeyValueCache? cache = null)

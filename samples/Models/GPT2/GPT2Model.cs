@@ -37,7 +37,7 @@ public partial class GPT2Model : nn.Module<Tensor, Tensor?, Tensor?, KeyValueCac
         if (keys > maxPositions)
             throw new ArgumentException($"there are {keys} tokens, expected at most {maxPositions}: GPT-2 has no embeddings for positions after that. Shorten the input.", nameof(input_ids));
 
-        var positions = position_ids ?? arange(past, keys, ScalarType.Int64, input_ids.device).unsqueeze(0);
+        var positions = position_ids ?? Positions(input_ids, attention_mask, past);
         var hidden_states = nn.functional.dropout(wte.forward(input_ids) + wpe.forward(positions), dropout, training);
         var mask = AttendedTo(input_ids, attention_mask, past, hidden_states.dtype);
         foreach (var block in h)
@@ -46,6 +46,15 @@ public partial class GPT2Model : nn.Module<Tensor, Tensor?, Tensor?, KeyValueCac
             hidden_states = block.forward(input, mask, cache);
         }
         return ln_f.forward(hidden_states).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Counts from each row's first real token, so that padding on the left changes nothing: <c>[batch or 1, tokens]</c>.</summary>
+    private static Tensor Positions(Tensor input_ids, Tensor? attention_mask, long past)
+    {
+        var positions = arange(past, past + input_ids.shape[1], ScalarType.Int64, input_ids.device).unsqueeze(0);
+        if (attention_mask is null) return positions;
+        var padding = attention_mask.to(ScalarType.Int64).argmax(1, keepdim: true);   // the first of several largest
+        return (positions - padding).clamp_min(0);
     }
 
     /// <summary>0 where a token sees another one and the lowest number where not, <c>[batch or 1, 1, tokens, keys]</c>; null where all see all.</summary>

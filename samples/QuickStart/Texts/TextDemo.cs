@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftGen.Checkpoints;
+using PeftGen.Generation;
 using PeftGen.Models;
 using PeftGen.QuickStart.Display;
 using PeftGen.Training;
@@ -98,7 +99,8 @@ internal sealed class TextDemo(RunOptions options, string modelFolder, string da
     {
         using var scope = NewDisposeScope();
         var ids = tensor(tokenizer.Encode(prompt), device: device).unsqueeze(0);
-        return tokenizer.Decode(GreedyDecoding.Generate(forward, ids, maxNewTokens: NewTokens, endTokens: ends)[0]);
+        using var cache = new KeyValueCache();
+        return tokenizer.Decode(TextGeneration.Generate((next, mask) => forward(next, mask, cache), ids, null, new() { MaxNewTokens = NewTokens, EndTokens = ends })[0]);
     }
 
     private LlamaConfig ReadConfig(JsonObject json)

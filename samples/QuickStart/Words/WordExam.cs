@@ -1,3 +1,4 @@
+using PeftGen.Generation;
 using PeftGen.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -44,7 +45,9 @@ internal sealed class WordExam
         var questions = items.Select(item => item.Task.Question(item.Word)).ToArray();
         var batch = WordBatch.Of(questions);
         var longest = items.Max(item => item.Word.Length) + 2;
-        var answers = GreedyDecoding.Generate(forward, batch.Ids, batch.Mask, longest, WordVocabulary.Id(WordVocabulary.End));
+        using var cache = new KeyValueCache();
+        var answers = TextGeneration.Generate(
+            (ids, mask) => forward(ids, mask, cache), batch.Ids, batch.Mask, new() { MaxNewTokens = longest, EndTokens = [WordVocabulary.Id(WordVocabulary.End)] });
         return items.Select((item, row) => new WordAnswer(questions[row], item.Task.Solve(item.Word), WordVocabulary.Text(answers[row]).TrimEnd(WordVocabulary.End))).ToList();
     }
 }

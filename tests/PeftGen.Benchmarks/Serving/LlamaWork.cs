@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PeftGen.Generation;
 using PeftGen.Models;
 using PeftGen.Training;
 using TorchSharp;
@@ -141,6 +142,7 @@ internal sealed class LlamaWork : IDisposable
     private double Generate()
     {
         using var mode = inference_mode();
-        return GreedyDecoding.Generate((ids, mask, cache) => Logits(ids, mask, cache), _ids, null, _options.NewTokens).Average(row => (double)row[^1]);
+        using var cache = new KeyValueCache();
+        return TextGeneration.Generate((ids, mask) => Logits(ids, mask, cache), _ids, null, new() { MaxNewTokens = _options.NewTokens }).Average(row => (double)row[^1]);
     }
 }

@@ -1,4 +1,5 @@
 using PeftGen.Checkpoints;
+using PeftGen.Generation;
 using PeftGen.Models;
 using PeftGen.Tests.Checkpoints;
 using TorchSharp;
@@ -77,13 +78,19 @@ public sealed class LlamaTests : IDisposable
         var ids = torch.cat([torch.cat([torch.zeros([1, 3], ScalarType.Int64), a], 1), b], 0);
         var mask = torch.ones_like(ids);
         mask[0, 0..3] = 0;
-        var together = GreedyDecoding.Generate(model.forward, ids, mask, 12);
+        var together = Continue(ids, mask);
         Assert.Equal(Slowly(model, a, 12), together[0]);
         Assert.Equal(Slowly(model, b, 12), together[1]);
 
         var end = together[0][4];
-        var cut = GreedyDecoding.Generate(model.forward, a, null, 12, end)[0];
+        var cut = Continue(a, null, end)[0];
         Assert.Equal(together[0].Take(Array.IndexOf(together[0], end) + 1), cut);
+
+        long[][] Continue(Tensor ids, Tensor? mask, params long[] ends)
+        {
+            using var cache = new KeyValueCache();
+            return TextGeneration.Generate((i, m) => model.forward(i, m, cache), ids, mask, new() { MaxNewTokens = 12, EndTokens = ends });
+        }
 
         // Without a cache: one whole forward for each token.
         static long[] Slowly(LlamaForCausalLM model, Tensor ids, int count)

@@ -1,4 +1,5 @@
 using PeftGen.Checkpoints;
+using PeftGen.Generation;
 using PeftGen.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -27,7 +28,8 @@ public sealed class RealModelTests : IDisposable
             TensorAssert.Close(expected.Read($"{prompt}.last_logits"), logits[-1][TensorIndex.Slice(step: 64)], 1e-4, $"{prompt}.last_logits");
             var losses = torch.nn.functional.cross_entropy(logits[..^1], ids[0][1..], reduction: torch.nn.Reduction.None);
             TensorAssert.Close(expected.Read($"{prompt}.token_losses"), losses, 1e-4, $"{prompt}.token_losses");
-            var generated = GreedyDecoding.Generate(model.forward, ids, null, 24, 2)[0];
+            using var cache = new KeyValueCache();
+            var generated = TextGeneration.Generate((i, m) => model.forward(i, m, cache), ids, null, new() { MaxNewTokens = 24, EndTokens = [2] })[0];
             Assert.Equal(expected.Read($"{prompt}.generated").to(ScalarType.Int64).data<long>().ToArray(), generated);
         }
     }
