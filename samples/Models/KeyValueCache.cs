@@ -36,6 +36,19 @@ public sealed class KeyValueCache : IDisposable
         return (allKeys.narrow(2, 0, total), allValues.narrow(2, 0, total));
     }
 
+    /// <summary>Whether a layer has keys and values already.</summary>
+    /// <param name="layer">The layer's index.</param>
+    public bool Has(int layer) => layer < _layers.Count;
+
+    /// <summary>What a layer has.</summary>
+    /// <param name="layer">The layer's index.</param>
+    /// <returns>Views of its keys and values, <c>[batch, kv_heads, tokens, head_dim]</c>.</returns>
+    public (Tensor keys, Tensor values) Of(int layer)
+    {
+        var (keys, values, length) = _layers[layer];
+        return (keys.narrow(2, 0, length), values.narrow(2, 0, length));
+    }
+
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {

@@ -84,6 +84,8 @@ public sealed class CompiledHost
         var labels = inputs.Labels;
         if (labels.dim() == 1)
             return nn.functional.cross_entropy(logits, labels);
+        if (inputs.HasDecoder)
+            return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index: -100);
         var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]);
         return nn.functional.cross_entropy(predicted, labels[TensorIndex.Colon, TensorIndex.Slice(1)].reshape(-1), ignore_index: -100);
     }

@@ -33,11 +33,19 @@ public sealed class Inputs
                 Require("token_type_ids", types.eq(0).logical_or(real), "padding in another segment than the first");
         }
 
-        if (_tensors.TryGetValue("labels", out var labels) && labels.shape.SequenceEqual(ids.shape))
+        if (!_tensors.TryGetValue("labels", out var labels))
+            return;
+        HasDecoder = host["is_encoder_decoder"]?.GetValue<bool>() == true;
+        if (HasDecoder)
+            _tensors["decoder_input_ids"] = ShiftedRight(labels, host).DetachFromDisposeScope();
+        else if (labels.shape.SequenceEqual(ids.shape))
             Require("labels", labels.eq(-100).logical_or(labels.eq(ids)), "neither -100 nor the token there");
     }
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
+
+    /// <summary>Whether the labels are what a decoder puts out, token by token.</summary>
+    public bool HasDecoder { get; }
 
     /// <summary>Whether they are texts with an image each.</summary>
     public bool ArePairs => _tensors.ContainsKey("input_ids") && _tensors.ContainsKey("pixel_values");
@@ -51,6 +59,14 @@ public sealed class Inputs
         return parameters.Select(p => _tensors.TryGetValue(p.Name!, out var tensor) ? tensor
             : p.HasDefaultValue ? p.DefaultValue
             : throw new ParityException($"input.{p.Name} is not recorded")).ToArray();
+    }
+
+    /// <summary>What the decoder is fed: the labels behind its first token, padding where the loss leaves one out.</summary>
+    private static Tensor ShiftedRight(Tensor labels, JsonObject host)
+    {
+        var start = full([labels.shape[0], 1], host["decoder_start_token_id"]!.GetValue<long>(), ScalarType.Int64);
+        var moved = cat([start, labels.narrow(1, 0, labels.shape[1] - 1)], 1);
+        return moved.masked_fill(moved.eq(-100), host["pad_token_id"]!.GetValue<long>());
     }
 
     private void Require(string input, Tensor holds, string otherwise)
