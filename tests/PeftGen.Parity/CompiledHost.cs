@@ -13,11 +13,14 @@ public sealed class CompiledHost
 {
     private readonly Type _type;
 
-    public CompiledHost(Type type, string folder)
+    /// <param name="type">The class.</param>
+    /// <param name="folder">The weights.</param>
+    /// <param name="dtype">What to compute in.</param>
+    public CompiledHost(Type type, string folder, ScalarType dtype = ScalarType.Float32)
     {
         _type = type;
         var load = type.GetMethod("FromPretrained") ?? throw new ParityException($"{type.Name} has no FromPretrained");
-        Model = (nn.Module)Call(load, null, [folder, .. load.GetParameters().Skip(1).Select(p => p.DefaultValue)])!;
+        Model = (nn.Module)Call(load, null, [folder, .. load.GetParameters().Skip(1).Select(p => p.ParameterType == typeof(ScalarType) ? dtype : p.DefaultValue)])!;
         Model.eval();
     }
 
@@ -85,8 +88,8 @@ public sealed class CompiledHost
         if (labels.dim() == 1)
             return nn.functional.cross_entropy(logits, labels);
         if (inputs.HasDecoder)
-            return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index: -100);
-        var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]);
+            return nn.functional.cross_entropy(logits.flatten(0, 1).to(ScalarType.Float32), labels.flatten(), ignore_index: -100);
+        var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]).to(ScalarType.Float32);
         return nn.functional.cross_entropy(predicted, labels[TensorIndex.Colon, TensorIndex.Slice(1)].reshape(-1), ignore_index: -100);
     }
 

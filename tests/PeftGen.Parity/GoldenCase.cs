@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using static TorchSharp.torch;
 
 namespace PeftGen.Parity;
 
@@ -54,6 +55,12 @@ public sealed class GoldenCase(string root, string name)
 
     /// <summary>Whose files the adapters are.</summary>
     public FileFormat Format => Settings["library"]?.GetValue<string>() == "AdapterHub" ? FileFormat.AdapterHub : FileFormat.HuggingFace;
+
+    /// <summary>What the host computes in.</summary>
+    public ScalarType HostType => Settings["family"]?.GetValue<string>() == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
+
+    /// <summary>What the adapter is in: as wide as float32 beside a narrower host, unless the case says otherwise.</summary>
+    public ScalarType AdapterType => Settings["autocast_adapter_dtype"]?.GetValue<bool>() == false ? HostType : ScalarType.Float32;
 
     /// <summary>How far outputs may be off, relative to the largest expected value.</summary>
     public double Tolerance => Number("tolerance") ?? 1e-5;
