@@ -57,7 +57,7 @@ internal static class ModelParser
             matches.AddRange(finder.Matches);
         }
 
-        var reach = new Reachability(graph, scanner, sites, holders, roots.Keys, []);
+        var reach = new Reachability(graph, scanner, sites, holders, abstractly, roots.Keys, []);
         CallChecks.Run(graph, scanner, sites, reach, diagnostics);
         // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
         var closed = reach.Classes.Where(type =>
@@ -65,7 +65,7 @@ internal static class ModelParser
             | !AliasCheck.Passes(type, reach, scanner, diagnostics))
             .Union(sites.Linears.Keys.Where(type => !PartialCheck.Passes(type, false, certain.Contains(type), diagnostics))).ToList();
         if (closed.Count > 0)
-            reach = new Reachability(graph, scanner, sites, holders, roots.Keys, closed);
+            reach = new Reachability(graph, scanner, sites, holders, abstractly, roots.Keys, closed);
         ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, matches, diagnostics));
         // Where the parameters of such a layer are sites, too, its slot runs it through its node.
         abstractly.UnionWith(sites.Linears.Keys);

@@ -10,18 +10,21 @@ internal sealed class Reachability
     private readonly BodyScanner _scanner;
     private readonly CompiledSites _sites;
     private readonly IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> _holders;
+    private readonly IReadOnlyCollection<ModelClass> _abstractly;
     private readonly IReadOnlyCollection<ModelClass> _closed;
 
     /// <param name="graph">The classes.</param>
     /// <param name="scanner">Their bodies.</param>
     /// <param name="sites">The sites.</param>
     /// <param name="holders">For each class, those that hold it.</param>
+    /// <param name="abstractly">Classes that stand where only an abstract type is declared.</param>
     /// <param name="roots">The annotated classes: compiled with their forward even where it reaches nothing, since programs call it.</param>
     /// <param name="closed">Classes that cannot be extended.</param>
     public Reachability(
         ModelGraph graph, BodyScanner scanner, CompiledSites sites, IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> holders,
-        IEnumerable<ModelClass> roots, IReadOnlyCollection<ModelClass> closed)
+        IReadOnlyCollection<ModelClass> abstractly, IEnumerable<ModelClass> roots, IReadOnlyCollection<ModelClass> closed)
     {
+        _abstractly = abstractly;
         _closed = closed;
         _graph = graph;
         _scanner = scanner;
@@ -134,6 +137,10 @@ internal sealed class Reachability
             foreach (var method in scans)
                 if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (Settle(use) is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)))
                     changed |= Mark(method.Symbol);
+            // Whoever runs an abstract child that has a node runs it through the node, also where the class that stands there reaches nothing.
+            foreach (var type in Classes.Where(_abstractly.Contains).ToList())
+                if (ForwardOf(type) is { } forward && !Methods.Contains(forward))
+                    changed |= Mark(forward);
         }
 
         // A node derives from its base class's, so no class between two that are compiled is left out.

@@ -188,6 +188,45 @@ public class ContainerTests
         }
         """, "layer", "own.fc", "sequence.0", "sequence.1.fc", "masked.fc");
 
+    /// <summary>The compiler cannot know which of the classes stands at a place, so those without a target run as the others do.</summary>
+    [Fact]
+    public void ListsOfAnAbstractClassWhereNotAllHaveTargets() => RunningModel.Check("""
+        public abstract partial class Step(string name) : Module<Tensor, Tensor?, Tensor>(name);
+
+        public partial class Attention : Step
+        {
+            private readonly Linear q = Linear(4, 4);
+
+            public Attention() : base("attention") => RegisterComponents();
+
+            public override Tensor forward(Tensor x, Tensor? mask) => x + q.forward(mask is null ? x : x * mask);
+        }
+
+        public partial class FeedForward : Step
+        {
+            private readonly Linear wo = Linear(4, 4);
+
+            public FeedForward() : base("ffn") => RegisterComponents();
+
+            public override Tensor forward(Tensor x, Tensor? mask) => x + wo.forward(x);
+        }
+
+        [Scale(targets: "q")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly ModuleList<Step> steps = ModuleList<Step>(new Attention(), new FeedForward());
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                foreach (var step in steps)
+                    x = step.forward(x, null);
+                return x;
+            }
+        }
+        """, "steps.0.q");
+
     [Fact]
     public void OneModuleAtTwoPathsIsOneSlot() => RunningModel.Check("""
         public partial class Block : Module<Tensor, Tensor>
