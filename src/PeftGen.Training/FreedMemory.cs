@@ -5,10 +5,13 @@ namespace PeftGen.Training;
 /// <summary>What becomes of memory that tensors on the CPU no longer use.</summary>
 public static class FreedMemory
 {
-    private const int TrimThreshold = -1, MostMappings = -4;
+    private const int TrimThreshold = -1, MappingThreshold = -3;
+
+    // The most that glibc allows. Larger blocks are given back each time: kept, they would be split by small ones, and the next would not fit.
+    private const int LargestKept = 32 << 20;
 
     /// <summary>
-    /// Lets the process keep the memory of disposed tensors for the next ones. glibc, the C library of most Linux, gives large blocks back to the system at once, and a step of training then waits
+    /// Lets the process keep the memory of disposed tensors of up to 32 MiB for the next ones. glibc, the C library of most Linux, gives it back to the system at once, and a step of training then waits
     /// for the same pages to be cleared again: a tenth of its time or more. Call it once, before the model is loaded.
     /// </summary>
     /// <remarks>It concerns all native memory of the process. The process holds its peak for as long as it runs.</remarks>
@@ -19,7 +22,7 @@ public static class FreedMemory
             return false;
         try
         {
-            return mallopt(TrimThreshold, int.MaxValue) != 0 && mallopt(MostMappings, 0) != 0;
+            return mallopt(TrimThreshold, int.MaxValue) != 0 && mallopt(MappingThreshold, LargestKept) != 0;
         }
         catch (EntryPointNotFoundException)
         {

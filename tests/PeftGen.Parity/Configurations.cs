@@ -54,7 +54,7 @@ public static class Configurations
         var envelope = ReadWhole(folder);
         if (envelope["config"] is not JsonObject)
             return;
-        foreach (var (field, expected) in new[] { ("hidden_size", host["hidden_size"] ?? host["n_embd"]), ("model_type", host["model_type"]), ("model_class", hostClass) })
+        foreach (var (field, expected) in new[] { ("hidden_size", host["hidden_size"] ?? host["n_embd"] ?? host["d_model"]), ("model_type", host["model_type"]), ("model_class", hostClass) })
             if (envelope.TryGetPropertyValue(field, out var found) && !Same(found, expected))
                 throw new ParityException($"adapter_config.json: '{field}' is {Text(found)}, expected the host's, {Text(expected)}");
     }

@@ -3,6 +3,7 @@ using PeftGen.Generation;
 using PeftGen.Models;
 using PeftGen.Training;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PeftGen.Benchmarks.Serving;
@@ -14,6 +15,7 @@ internal sealed class LlamaWork : IDisposable
     private readonly LlamaForCausalLM _model;
     private readonly LlamaForCausalLM.Adapter? _adapter;
     private readonly List<LlamaForCausalLM.Adapter> _owned = [];
+    private readonly List<Parameter> _trained;
     private readonly Tensor _ids;
     private readonly optim.Optimizer? _optimizer;
 
@@ -32,15 +34,15 @@ internal sealed class LlamaWork : IDisposable
             _ids = ((17 * columns + 31 * rows + 7) % vocabulary).MoveToOuterDisposeScope();
         }
 
-        var parameters = (_adapter?.parameters() ?? _model.parameters()).Where(p => p.requires_grad).ToList();
+        _trained = (_adapter?.parameters() ?? _model.parameters()).Where(p => p.requires_grad).ToList();
         // Of the floor, only the embedding has a gradient: it is the bottom that gradients flow to, and nothing learns.
-        Trainable = options.Method == "floor" ? 0 : parameters.Sum(p => p.numel());
+        Trainable = options.Method == "floor" ? 0 : _trained.Sum(p => p.numel());
         if (options.Work != "train")
             return;
         _model.train();
         _adapter?.train();
         if (Trainable > 0)
-            _optimizer = optim.AdamW(parameters, lr: 1e-4, weight_decay: 0.01);
+            _optimizer = optim.AdamW(_trained, lr: 1e-4, weight_decay: 0.01);
     }
 
     /// <summary>How many numbers train.</summary>
@@ -118,15 +120,14 @@ internal sealed class LlamaWork : IDisposable
 
     private double Train()
     {
+        // The optimizer leaves what it reads of gradients to the scope around it.
+        using var scope = NewDisposeScope();
         using var logits = Logits(_ids);
         using var loss = CausalLoss.Of(logits, _ids);
         loss.backward();
         _optimizer?.step();
-        if (_optimizer is not null)
-            _optimizer.zero_grad();
-        else
-            foreach (var parameter in _model.parameters())
-                parameter.grad = null;
+        foreach (var parameter in _trained)
+            parameter.grad = null;
         return loss.item<float>();
     }
 
