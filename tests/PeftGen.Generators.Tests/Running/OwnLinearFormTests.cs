@@ -60,6 +60,28 @@ public class OwnLinearFormTests
         }
         """, "c_attn", "dense", "steps.0", "steps.1", "block.inner", "maybe");
 
+    [Fact]
+    public void OfTheLibrary() => RunningModel.Check("""
+        [Scale(targets: "all-linear")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly FastLinear fast = new(4, 4);
+            private readonly ModuleList<FastLinear> steps = ModuleList(new FastLinear(4, 4), new FastLinear(4, 4, hasBias: false));
+            private readonly FastLinear? maybe = new(4, 4);
+            private readonly Sequential both = Sequential(("first", new FastLinear(4, 4)), ("second", ReLU()));
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                var y = fast.call(x);
+                foreach (var step in steps)
+                    y = step.forward(y);
+                return both.forward(maybe?.forward(y) ?? y);
+            }
+        }
+        """, "fast", "steps.0", "steps.1", "maybe", "both.first");
+
     [Theory]
     [InlineData("weight * x")]
     [InlineData("functional.linear(x, weight) * bias")]
