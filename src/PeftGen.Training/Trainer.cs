@@ -53,20 +53,20 @@ public static class Trainer
             throw new ArgumentException("There is no parameter that requires gradients. Give the parameters of an adapter, or unfreeze the model.", nameof(parameters));
         var curve = new LossCurve();
         var clock = Stopwatch.StartNew();
-        using var optimizer = optim.AdamW(trained, options.LearningRate, weight_decay: options.WeightDecay);
+        using var optimizer = new LeanAdamW(trained, options.LearningRate, options.WeightDecay);
         for (var step = 0; step < options.Steps; step++)
         {
             cancellation.ThrowIfCancellationRequested();
             // The batch and all that is computed from it; what lives longer is made by the optimizer before the first step.
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ZeroGradients();
             var value = loss(step);
             double number = value.to(ScalarType.Float32).item<float>();
             if (!double.IsFinite(number)) throw new TrainingDivergedException(step, number);
             value.backward();
             nn.utils.clip_grad_norm_(trained, options.MaxGradientNorm);
-            foreach (var group in optimizer.ParamGroups) group.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
-            optimizer.step();
+            optimizer.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
+            optimizer.Step();
             curve.Add(number);
             progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Recent, clock.Elapsed));
         }

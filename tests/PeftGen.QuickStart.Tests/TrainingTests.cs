@@ -42,6 +42,35 @@ public sealed class TrainingTests
     }
 
     [Fact]
+    public void Steps_are_those_of_AdamW_and_leave_nothing_behind()
+    {
+        using var scope = NewDisposeScope();
+        var start = tensor([5f, -3f, 0.5f]);
+        var (ours, theirs, idle) = (new Parameter(start.clone()), new Parameter(start.clone()), new Parameter(ones(2)));
+        using var optimizer = new LeanAdamW([ours, idle], 0.1, 0.02, 0.8, 0.95, 1e-6);
+        using var reference = optim.AdamW([theirs], 0.1, 0.8, 0.95, 1e-6, 0.02);
+        for (var step = 0; step < 6; step++)
+        {
+            using (NewDisposeScope())
+            {
+                foreach (var parameter in (Parameter[])[ours, theirs])
+                    ((parameter - tensor([1f, 2f, 3f])).pow(2) * (step + 1)).sum().backward();
+                optimizer.LearningRate = reference.ParamGroups.Single().LearningRate = 0.1 / (step + 1);
+                reference.step();
+                var alive = Tensor.TotalCount;
+                optimizer.Step();
+                Assert.True(step == 0 || Tensor.TotalCount == alive, $"step {step}");
+                theirs.grad = null;
+                optimizer.ZeroGradients();
+            }
+
+            Assert.True(ours.allclose(theirs, 1e-6, 1e-7), $"step {step}: {ours.str()} and {theirs.str()}");
+        }
+
+        Assert.True(idle.allclose(ones(2)));
+    }
+
+    [Fact]
     public void Nothing_to_train_is_an_error()
     {
         using var frozen = new Parameter(ones(1), requires_grad: false);

@@ -27,6 +27,7 @@ internal static class ModelChecks
         TargetChecks.Run(context);
         FieldChecks.Run(context);
         FusedCheck.Run(context);
+        GradientCheckpointingCheck.Run(context);
         BodyChecks.Run(context);
         ConstructorChecks.Run(context);
     }

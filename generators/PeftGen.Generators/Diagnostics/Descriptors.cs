@@ -48,11 +48,13 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor UnknownPart = Error("PG039", "Part cannot be meant", "'{0}' means {1}, but {2}");
     public static readonly DiagnosticDescriptor BadFused = Error("PG040", "Fused layer is none", "[Fused] on {0}: it {1}");
 
+    public static readonly DiagnosticDescriptor CannotCheckpoint = Error("PG041", "Block cannot be computed again", "[GradientCheckpointing] on {0}: {1}");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

@@ -9,10 +9,17 @@ internal static class BodyEmitter
     {
         var node = $"Adapter {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}";
         var rest = body.Parameters.Length == 0 ? "" : ", " + body.Parameters;
-        writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
-        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({node}{rest}){body.Constraints}{(body.Body is null ? ";" : body.Body.IsExpression ? " =>" : "")}");
-        if (body.Body is not null)
+        if (body.Checkpointed is { } arguments)
+        {
+            EmitCheckpoint(writer, model, body, arguments.ToList(), $"{node}{rest}");
+            writer.Line($"private {body.ReturnType} {model.Names.Once}({node}{rest}){(body.Body!.IsExpression ? " =>" : "")}");
             EmitText(writer, body.Body);
+        }
+        else
+        {
+            EmitBody(writer, body, $"{node}{rest}");
+        }
+
         writer.Line();
 
         var handedOn = string.Join(", ", new[] { $"(Adapter){model.Names.Adapter}", model.Names.Context, body.Arguments }.Where(a => a.Length > 0));
@@ -25,6 +32,28 @@ internal static class BodyEmitter
 
         if (body.WithHooks)
             EmitCall(writer, model, body, node, rest);
+    }
+
+    private static void EmitBody(SourceWriter writer, BodyModel body, string parameters)
+    {
+        writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
+        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}){body.Constraints}{(body.Body is null ? ";" : body.Body.IsExpression ? " =>" : "")}");
+        if (body.Body is not null)
+            EmitText(writer, body.Body);
+    }
+
+    /// <summary>A block's forward in two: one that may keep nothing but its inputs, and one with the user's text.</summary>
+    private static void EmitCheckpoint(SourceWriter writer, ClassModel model, BodyModel body, List<ArgumentModel> arguments, string parameters)
+    {
+        var names = model.Names;
+        var tensors = arguments.Where(a => a.IsTensor).ToList();
+        var given = arguments.Select(a => a.IsTensor ? $"{names.Inputs}[{tensors.IndexOf(a)}]{(model.Nullable && !a.IsNullable ? "!" : "")}" : a.Name);
+        writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>");
+        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
+        writer.Indented($"{names.Adapter}.GradientCheckpointing{string.Concat(arguments.Where(a => a.IsAbsent).Select(a => $" && {a.Name} is null"))}");
+        writer.Indented($"    ? GradientCheckpoint.Run({names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
+        writer.Indented($"        {string.Join(", ", tensors.Select(t => t.Name))})");
+        writer.Indented($"    : {names.Once}({names.Adapter}, {names.Context}, {body.Arguments});").Line();
     }
 
     /// <summary>Prints the user's text so that each of its lines is known to the debugger as the line that it was copied from.</summary>

@@ -18,6 +18,8 @@ internal static class NodeEmitter
             EmitProperty(writer, member);
         writer.Line("/// <inheritdoc/>");
         writer.Line("protected override global::PeftGen.AdapterNode New() => new Adapter();").Line();
+        if (model.IsCheckpointed)
+            writer.Line("/// <inheritdoc/>").Line("protected override bool IsCheckpointed => true;").Line();
         EmitMembers(writer, model);
         writer.Close();
     }

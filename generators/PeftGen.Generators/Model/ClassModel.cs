@@ -27,7 +27,11 @@ internal sealed record ClassModel(
     EquatableArray<MemberModel> Members,
     EquatableArray<BodyModel> Bodies,
     EquatableArray<AbstractionModel> Abstractions,
-    RootModel? Root);
+    RootModel? Root)
+{
+    /// <summary>Whether the class has the attribute for gradient checkpointing.</summary>
+    public bool IsCheckpointed => Bodies.Any(body => body.Checkpointed is not null);
+}
 
 /// <summary>A file or namespace with its usings.</summary>
 /// <param name="Namespace">The namespace as written; null: the file.</param>
@@ -44,7 +48,11 @@ internal sealed record ScopeModel(string? Namespace, bool FileScoped, EquatableA
 /// <param name="Result">The local that holds a result.</param>
 /// <param name="Input">The first parameter of an emitted lambda; others have a number after it.</param>
 /// <param name="Node">The local that holds a node; others have a number after it.</param>
-internal sealed record NameModel(string Adapter, string Context, string Options, string Hook, string Changed, string Result, string Input, string Node);
+/// <param name="Once">The method that holds the body of a block that can be computed again.</param>
+/// <param name="Again">The context of such a run.</param>
+/// <param name="Inputs">The inputs of such a run.</param>
+internal sealed record NameModel(
+    string Adapter, string Context, string Options, string Hook, string Changed, string Result, string Input, string Node, string Once, string Again, string Inputs);
 
 /// <summary>A place of the adapter.</summary>
 /// <param name="Kind">The name in <c>PeftGen.MemberKind</c>.</param>
@@ -88,7 +96,18 @@ internal sealed record BodyModel(
     EquatableArray<string> Overrides,
     bool WithHooks,
     int Sequence,
-    bool Returns);
+    bool Returns)
+{
+    /// <summary>The arguments of a block that can be computed again; null: it cannot.</summary>
+    public EquatableArray<ArgumentModel>? Checkpointed { get; init; }
+}
+
+/// <summary>An argument of a block that can be computed again.</summary>
+/// <param name="Name">The parameter's name.</param>
+/// <param name="IsTensor">Whether it is a tensor, which autograd keeps.</param>
+/// <param name="IsNullable">Whether it may be null.</param>
+/// <param name="IsAbsent">Whether it has to be null for the block to be computed again.</param>
+internal sealed record ArgumentModel(string Name, bool IsTensor, bool IsNullable, bool IsAbsent);
 
 /// <summary>A rewritten body.</summary>
 /// <param name="Text">From the opening brace to the closing one, or an expression with its semicolon.</param>

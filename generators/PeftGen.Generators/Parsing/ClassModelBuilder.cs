@@ -105,7 +105,14 @@ internal sealed class ClassModelBuilder(
             Overrides: Overridden(method, syntax).ToEquatable(),
             WithHooks: isForward && (reach.Hooked.Any(h => h.Lineage.Contains(type) || type.Lineage.Contains(h)) || abstractly.Any(a => a.Lineage.Contains(type))),
             Sequence: isForward ? method.Parameters.Length : 0,
-            Returns: !method.ReturnsVoid);
+            Returns: !method.ReturnsVoid)
+        {
+            Checkpointed = isForward && GradientCheckpointing.Covers(type) && GradientCheckpointing.Fault(method, graph.Known) is null
+                ? method.Parameters.Select(p => new ArgumentModel(
+                    Identifiers.Escape(p.Name), graph.Known.IsTensor(p.Type), p.NullableAnnotation == NullableAnnotation.Annotated,
+                    !graph.Known.IsTensor(p.Type) && GradientCheckpointing.IsAbsentInTraining(p))).ToEquatable()
+                : null,
+        };
     }
 
     public static string ArgumentsOf(IMethodSymbol method) =>

@@ -68,6 +68,8 @@ internal sealed class KnownTypes
     public bool IsLinear(ITypeSymbol type) => DerivesFrom(type, Linear) || type.AllInterfaces.Contains(LinearLayer, SymbolEqualityComparer.Default);
 
     /// <summary>Whether a module takes one tensor and returns one.</summary>
+    public bool IsTensor(ITypeSymbol type) => SymbolEqualityComparer.Default.Equals(type, Tensor);
+
     public bool IsTensorToTensor(ITypeSymbol type) =>
         ModuleBase(type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(IsModule) ?? type : type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
 

@@ -19,7 +19,10 @@ internal static class FreeNames
             First(taken, "changed"),
             First(taken, "result"),
             Prefix(taken, "input", "argument", "peftInput"),
-            Prefix(taken, "node", "adapterOf", "peftNode"));
+            Prefix(taken, "node", "adapterOf", "peftNode"),
+            First(taken, "forwardOnce"),
+            First(taken, "again"),
+            First(taken, "inputs"));
     }
 
     private static string Prefix(HashSet<string> taken, params string[] names) =>

@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace PeftGen.Models;
 
 /// <summary>Attention and feed-forward network.</summary>
+[GradientCheckpointing]
 public partial class BertLayer : nn.Module<Tensor, Tensor?, Tensor>
 {
     private readonly BertAttention attention;

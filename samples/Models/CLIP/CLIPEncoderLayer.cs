@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace PeftGen.Models;
 
 /// <summary>Attention and feed-forward network, each on normed input and added to the residual stream.</summary>
+[GradientCheckpointing]
 public partial class CLIPEncoderLayer : nn.Module<Tensor, Tensor?, Tensor>
 {
     private readonly CLIPAttention self_attn;

@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 namespace PeftGen.Models;
 
 /// <summary>Attention and feed-forward network, each on normed input and added to the residual stream.</summary>
+[GradientCheckpointing]
 public partial class LlamaDecoderLayer : nn.Module<Tensor, Tensor, Tensor, Tensor?, KeyValueCache?, Tensor>
 {
     private readonly LlamaAttention self_attn;

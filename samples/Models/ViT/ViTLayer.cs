@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace PeftGen.Models;
 
 /// <summary>Attention and feed-forward network, each on normed input and added to the residual stream.</summary>
+[GradientCheckpointing]
 public partial class ViTLayer : nn.Module<Tensor, Tensor>
 {
     private readonly ViTAttention attention;

@@ -12,6 +12,7 @@ public abstract class AdapterNode : nn.Module
 {
     private readonly Dictionary<string, nn.Module> _members = [];
     private readonly LentModules _lent = new();
+    private Randomness? _randomness;
 
     /// <summary>Creates an empty node.</summary>
     protected AdapterNode() : base("adapter") { }
@@ -21,6 +22,33 @@ public abstract class AdapterNode : nn.Module
 
     /// <summary>What only the root of an adapter has.</summary>
     internal AdapterRoot? Root { get; set; }
+
+    /// <summary>
+    /// Whether blocks whose class has <see cref="GradientCheckpointingAttribute"/> keep only their inputs for the backward pass and compute the rest again there:
+    /// less memory for another forward pass. Default: no. Set it on the adapter itself.
+    /// </summary>
+    /// <exception cref="AdapterException">It is switched on and the model has no such block, or this is a part of an adapter.</exception>
+    public bool GradientCheckpointing
+    {
+        get => _randomness is not null;
+        set
+        {
+            if (Root is not { } root)
+                throw new AdapterException($"{Path}: gradient checkpointing is switched on the adapter itself, and this is a part of one.");
+            var nodes = Nodes().ToList();
+            if (value && !nodes.Any(node => node.IsCheckpointed))
+                throw new AdapterException("no class below the model has [GradientCheckpointing], so there is no block to compute again. Put the attribute on the class of the model's blocks.");
+            var randomness = value ? new Randomness([.. root.DropoutSources]) : null;
+            foreach (var node in nodes)
+                node._randomness = randomness;
+        }
+    }
+
+    /// <summary>Whether the class has <see cref="GradientCheckpointingAttribute"/>; generated nodes say so.</summary>
+    protected internal virtual bool IsCheckpointed => false;
+
+    /// <summary>What blocks below draw from, where they are computed again.</summary>
+    internal Randomness Randomness => _randomness!;
 
     /// <summary>An empty node of the same class.</summary>
     protected internal abstract AdapterNode New();
@@ -82,6 +110,17 @@ public abstract class AdapterNode : nn.Module
             })
                 yield return slot;
     }
+
+    /// <summary>This node and all nodes below.</summary>
+    private IEnumerable<AdapterNode> Nodes() => _members.Values.SelectMany(NodesOf).Prepend(this);
+
+    private static IEnumerable<AdapterNode> NodesOf(nn.Module member) => member switch
+    {
+        AdapterNode node => node.Nodes(),
+        NodeLayer layer => layer.Node.Nodes(),
+        SequentialLayer sequential => sequential.Elements.Values.SelectMany(NodesOf),
+        _ => [],
+    };
 
     /// <summary>All slots below, each with the part of the host that it stands beside.</summary>
     /// <param name="host">The module that this node stands beside.</param>

@@ -45,6 +45,9 @@ internal sealed class AdapterRoot
     /// <summary>The adapter's own dropout; null for a composition, whose parts have theirs.</summary>
     public DropoutSource? Dropout { get; }
 
+    /// <summary>The dropout of the adapter, or of all its parts.</summary>
+    public IEnumerable<DropoutSource> DropoutSources => Dropout is { } own ? [own] : Parts.SelectMany(part => part.Root!.DropoutSources).Distinct();
+
     /// <summary>The way of composing, for example <c>Stack</c>; null for an adapter of its own.</summary>
     public string? Composition { get; }
 

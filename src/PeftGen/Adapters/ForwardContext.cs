@@ -46,8 +46,23 @@ public sealed class ForwardContext : IDisposable
             _inputs[role] = rows.SelectInput(whole, role, input);
     }
 
+    private ForwardContext(ForwardContext other, ForwardOptions options, IReadOnlyDictionary<InputRole, Tensor> inputs)
+    {
+        Options = options;
+        _shared = [];
+        _rows = other._rows;
+        foreach (var (role, input) in inputs)
+            _inputs[role] = input;
+    }
+
     /// <summary>What the caller said.</summary>
     public ForwardOptions Options { get; }
+
+    /// <summary>The inputs of the root's call by role.</summary>
+    internal IReadOnlyDictionary<InputRole, Tensor> Inputs => _inputs;
+
+    /// <summary>A context that shares nothing with this one, for a block that is run by itself.</summary>
+    internal ForwardContext Copy(ForwardOptions options, IReadOnlyDictionary<InputRole, Tensor> inputs) => new(this, options, inputs);
 
     /// <summary>An input of the root's call; null if the call has none of that role.</summary>
     /// <param name="role">The role.</param>

@@ -21,6 +21,17 @@ public sealed class FusedAttribute(params string[] parts) : Attribute
     public IReadOnlyList<string> Parts { get; } = parts;
 }
 
+/// <summary>
+/// A block whose call through an adapter can be computed again in the backward pass, so that what it computes inside need not be kept: switched on by
+/// <see cref="AdapterNode.GradientCheckpointing"/>.
+/// </summary>
+/// <remarks>
+/// The block's <c>forward</c> returns one tensor and takes tensors and plain values. It runs twice, with the same random numbers. Where it is given another object that may be null,
+/// such as a cache of keys and values, it runs once, as always.
+/// </remarks>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class GradientCheckpointingAttribute : Attribute;
+
 /// <summary>What a parameter of a root's forward is, where its name does not tell.</summary>
 /// <param name="role">The role.</param>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property | AttributeTargets.Field)]

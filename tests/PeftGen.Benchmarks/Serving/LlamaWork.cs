@@ -17,7 +17,7 @@ internal sealed class LlamaWork : IDisposable
     private readonly List<LlamaForCausalLM.Adapter> _owned = [];
     private readonly List<Parameter> _trained;
     private readonly Tensor _ids;
-    private readonly optim.Optimizer? _optimizer;
+    private readonly LeanAdamW? _optimizer;
 
     public LlamaWork(ServeOptions options)
     {
@@ -41,8 +41,10 @@ internal sealed class LlamaWork : IDisposable
             return;
         _model.train();
         _adapter?.train();
+        if (options.Checkpoint)
+            (_adapter ?? throw new InvalidOperationException($"--checkpoint needs an adapter, and the method '{options.Method}' has none.")).GradientCheckpointing = true;
         if (Trainable > 0)
-            _optimizer = optim.AdamW(_trained, lr: 1e-4, weight_decay: 0.01);
+            _optimizer = new LeanAdamW(_trained, 1e-4);
     }
 
     /// <summary>How many numbers train.</summary>
@@ -120,12 +122,11 @@ internal sealed class LlamaWork : IDisposable
 
     private double Train()
     {
-        // The optimizer leaves what it reads of gradients to the scope around it.
         using var scope = NewDisposeScope();
         using var logits = Logits(_ids);
         using var loss = CausalLoss.Of(logits, _ids);
         loss.backward();
-        _optimizer?.step();
+        _optimizer?.Step();
         foreach (var parameter in _trained)
             parameter.grad = null;
         return loss.item<float>();

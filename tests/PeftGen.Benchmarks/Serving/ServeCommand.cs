@@ -30,10 +30,11 @@ internal static class ServeCommand
         var adapters = Value("--adapters", defaults.Adapters, "Different adapters over the rows of the batch.");
         var from = new Option<string?>("--adapters-from") { Description = "A folder with saved adapters 0, 1, …" };
         var merged = Value("--merged", false, "Merge the adapter into the base first.");
+        var checkpoint = Value("--checkpoint", false, "Compute the blocks again in the backward pass instead of keeping what they computed.");
         var dtype = Choice("--dtype", defaults.Dtype, "float32", "bfloat16");
         var threads = Value("--threads", defaults.Threads, "Threads that torch computes with.");
         var command = new Command("serve", "Does a unit of work for every line 'step' on standard input, and prints the seconds it took.")
-            { host, work, method, targets, rank, dropout, batch, tokens, newTokens, adapters, from, merged, dtype, threads };
+            { host, work, method, targets, rank, dropout, batch, tokens, newTokens, adapters, from, merged, checkpoint, dtype, threads };
         command.SetAction(parsed => Serve(new ServeOptions
         {
             Host = parsed.GetRequiredValue(host),
@@ -48,6 +49,7 @@ internal static class ServeCommand
             Adapters = parsed.GetRequiredValue(adapters),
             AdaptersFrom = parsed.GetValue(from),
             Merged = parsed.GetRequiredValue(merged),
+            Checkpoint = parsed.GetRequiredValue(checkpoint),
             Dtype = parsed.GetRequiredValue(dtype),
             Threads = parsed.GetRequiredValue(threads),
         }));

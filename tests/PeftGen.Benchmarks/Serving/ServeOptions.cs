@@ -20,6 +20,7 @@ internal sealed record ServeOptions
     public string? AdaptersFrom { get; init; }
 
     public bool Merged { get; init; }
+    public bool Checkpoint { get; init; }
     public string Dtype { get; init; } = "float32";
     public int Threads { get; init; } = Environment.ProcessorCount;
 }
