@@ -57,9 +57,9 @@ public sealed class TrainingTests
                     ((parameter - tensor([1f, 2f, 3f])).pow(2) * (step + 1)).sum().backward();
                 optimizer.LearningRate = reference.ParamGroups.Single().LearningRate = 0.1 / (step + 1);
                 reference.step();
-                var alive = Tensor.TotalCount;
+                var alive = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
                 optimizer.Step();
-                Assert.True(step == 0 || Tensor.TotalCount == alive, $"step {step}");
+                Assert.True(step == 0 || DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount == alive, $"step {step}");
                 theirs.grad = null;
                 optimizer.ZeroGradients();
             }

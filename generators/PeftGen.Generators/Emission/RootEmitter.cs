@@ -148,7 +148,9 @@ internal static class RootEmitter
         if (group.Merges)
         {
             writer.Line("/// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>");
-            writer.Line($"public void MergeInto({model.Name} model) => model.{root.Record}.Merge(model, this);").Line();
+            writer.Line("/// <param name=\"model\">The model.</param>");
+            writer.Line("/// <param name=\"keepBase\">Whether to keep a copy of the weights that it changes, for <see cref=\"UnmergeFrom\"/>.</param>");
+            writer.Line($"public void MergeInto({model.Name} model, bool keepBase = true) => model.{root.Record}.Merge(model, this, keepBase);").Line();
             writer.Line("/// <summary>Gives the base back the bits that it had before merging.</summary>");
             writer.Line($"public void UnmergeFrom({model.Name} model) => model.{root.Record}.Unmerge(model, this);").Line();
         }

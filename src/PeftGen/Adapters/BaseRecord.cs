@@ -14,7 +14,7 @@ public sealed class BaseRecord
     private readonly Lock _gate = new();
     private List<(Parameter parameter, bool requiresGrad)>? _flags;
     private AdapterNode? _merged;
-    private List<(Parameter parameter, Tensor before)> _before = [];
+    private List<(Parameter parameter, Tensor before)>? _before;
 
     /// <summary>Makes an adapter and freezes the base.</summary>
     /// <param name="host">The model.</param>
@@ -92,11 +92,12 @@ public sealed class BaseRecord
         throw new AdapterException("another adapter is merged into this model, so this one would act on top of it. Call UnmergeFrom on the merged adapter first, or merge Stack.Of(a, b).");
     }
 
-    /// <summary>Adds what an adapter does to the base's weights, and keeps a copy of those it changes.</summary>
+    /// <summary>Adds what an adapter does to the base's weights.</summary>
     /// <param name="host">The model.</param>
     /// <param name="adapter">An adapter of its group.</param>
+    /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="Unmerge"/>, and to give them back should anything fail.</param>
     /// <exception cref="AdapterException">An adapter is merged already, a slot cannot merge, or a weight is shared by several modules.</exception>
-    public void Merge(nn.Module host, AdapterNode adapter)
+    public void Merge(nn.Module host, AdapterNode adapter, bool keepBase)
     {
         lock (_gate)
         {
@@ -108,13 +109,13 @@ public sealed class BaseRecord
             var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();
             TiedParameters.Refuse(host, targets);
             using var quiet = no_grad();
-            var copies = targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, CopyOf(p))).ToList();
+            var copies = !keepBase ? null : targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, CopyOf(p))).ToList();
             try
             {
                 foreach (var (slot, part) in pairs)
                     slot.MergeInto(part);
             }
-            catch
+            catch when (copies is not null)
             {
                 Restore(copies);
                 throw;
@@ -135,12 +136,14 @@ public sealed class BaseRecord
         {
             if (!ReferenceEquals(_merged, adapter))
                 throw new AdapterException(_merged is null ? "nothing is merged into this model, so there is nothing to unmerge." : "another adapter is merged into this model; unmerge that one.");
+            if (_before is null)
+                throw new AdapterException("the adapter was merged with keepBase: false, so there is no copy of the weights that it changed. Load the base again.");
             var present = host.parameters().Select(p => p.Handle).ToHashSet();
             if (_before.Any(copy => copy.parameter.IsInvalid || !present.Contains(copy.parameter.Handle)))
                 throw new AdapterException("the model was moved or converted with .to() after merging, so its weights are no longer those that were merged into. Load the base again.");
             using var quiet = no_grad();
             Restore(_before);
-            _before = [];
+            _before = null;
             _merged = null;
         }
     }

@@ -109,10 +109,10 @@ internal sealed class LlamaWork : IDisposable
         switch (adapter)
         {
             case LlamaForCausalLM.LoRAAdapter lora:
-                lora.MergeInto(_model);
+                lora.MergeInto(_model, keepBase: false);
                 break;
             case LlamaForCausalLM.ScalesAdapter scales:
-                scales.MergeInto(_model);
+                scales.MergeInto(_model, keepBase: false);
                 break;
         }
     }

@@ -262,6 +262,36 @@ public class EmittedCodeTests
         """);
 
     [Fact]
+    public void GradientCheckpointing() => Check("""
+        namespace Models;
+
+        [GradientCheckpointing]
+        public partial class Layer : Module<Tensor, Tensor?, int, List<Tensor>?, Tensor>
+        {
+            private readonly Linear inner = Linear(4, 4);
+
+            public Layer() : base(nameof(Layer)) => RegisterComponents();
+
+            public override Tensor forward(Tensor x, Tensor? mask, int times, List<Tensor>? cache) => inner.forward(x) * times;
+        }
+
+        [LoRA(rank: 2, targets: "layers.*.inner")]
+        public partial class Deep : Module<Tensor, Tensor>
+        {
+            private readonly ModuleList<Layer> layers = ModuleList(new Layer(), new Layer());
+
+            public Deep() : base(nameof(Deep)) => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                foreach (var layer in layers)
+                    x = layer.forward(x, null, 2, null);
+                return x;
+            }
+        }
+        """);
+
+    [Fact]
     public void Groups() => Check("""
         namespace Models;
 

@@ -102,7 +102,9 @@ partial class Clip : global::PeftGen.IAdaptable
     public sealed class ScaleAdapter : Adapter, global::PeftGen.IAdapter
     {
         /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>
-        public void MergeInto(Clip model) => model.adaptation.Merge(model, this);
+        /// <param name="model">The model.</param>
+        /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="UnmergeFrom"/>.</param>
+        public void MergeInto(Clip model, bool keepBase = true) => model.adaptation.Merge(model, this, keepBase);
 
         /// <summary>Gives the base back the bits that it had before merging.</summary>
         public void UnmergeFrom(Clip model) => model.adaptation.Unmerge(model, this);

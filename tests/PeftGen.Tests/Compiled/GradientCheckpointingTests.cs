@@ -158,9 +158,9 @@ public sealed class GradientCheckpointingTests : IDisposable
         }
 
         Step();
-        var before = Tensor.TotalCount;
+        var before = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
         Step();
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
     }
 }
 

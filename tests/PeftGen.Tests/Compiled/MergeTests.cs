@@ -36,6 +36,24 @@ public sealed class MergeTests
     }
 
     [Fact]
+    public void Merged_without_a_copy_it_is_the_same_and_stays_so()
+    {
+        using var model = new ProofModel();
+        using var tokens = Proof.Tokens();
+        using var adapter = model.CreateAdapter();
+        model.eval();
+        adapter.eval();
+        Proof.Randomize(adapter);
+        using var adapted = model.forward(adapter, tokens);
+        var alive = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
+        adapter.MergeInto(model, keepBase: false);
+        Assert.Equal(alive, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
+        using var merged = model.forward(tokens);
+        TensorAssert.Close(adapted, merged, 1e-5, "merged");
+        Assert.Contains("keepBase: false", Assert.Throws<AdapterException>(() => adapter.UnmergeFrom(model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_would_act_on_top_of_a_merged_adapter_is_refused()
     {
         using var model = new ProofModel();

@@ -61,7 +61,7 @@ public sealed class TinyModel : nn.Module<Tensor, Tensor>, IAdaptable
         return _record.Create(this, new OtherAdapter(), values, generator);
     }
 
-    public void Merge(TinyAdapter adapter) => _record.Merge(this, adapter);
+    public void Merge(TinyAdapter adapter) => _record.Merge(this, adapter, keepBase: true);
 
     public void Unmerge(TinyAdapter adapter) => _record.Unmerge(this, adapter);
 

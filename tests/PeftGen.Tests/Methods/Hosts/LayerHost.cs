@@ -40,7 +40,7 @@ public sealed class LayerHost : nn.Module<Tensor, Tensor>, IAdaptable
 
     public Adapter Load(string directory, params AdaptAttribute[] declared) => _record.Load(this, new Adapter(), declared, directory);
 
-    public void Merge(Adapter adapter) => _record.Merge(this, adapter);
+    public void Merge(Adapter adapter) => _record.Merge(this, adapter, keepBase: true);
 
     public void Unmerge(Adapter adapter) => _record.Unmerge(this, adapter);
 
