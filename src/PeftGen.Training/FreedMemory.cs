@@ -34,6 +34,12 @@ public static class FreedMemory
         }
     }
 
+    /// <summary>
+    /// Frees what TorchSharp leaves to the garbage collector: the numbers that were handed to native code, small, but each lies between the blocks of tensors, so that freed blocks do not join
+    /// and the next tensor takes new memory. A program whose tensors are all disposed gives the collector no reason to run by itself. Call it after a step or a request; <see cref="Trainer"/> does.
+    /// </summary>
+    public static void Sweep() => GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+
     [DllImport("libc.so.6")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int mallopt(int parameter, int value);

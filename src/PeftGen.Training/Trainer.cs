@@ -68,6 +68,7 @@ public static class Trainer
             optimizer.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
             optimizer.Step();
             curve.Add(number);
+            FreedMemory.Sweep();
             progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Recent, clock.Elapsed));
         }
         return curve;

@@ -72,7 +72,7 @@ public sealed class CompiledHost
     /// <summary>Whether the adapter's type has a merge at all.</summary>
     public bool CanMerge(AdapterNode adapter) => adapter.GetType().GetMethod("MergeInto") is not null;
 
-    public void Merge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("MergeInto")!, adapter, [Model]);
+    public void Merge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("MergeInto")!, adapter, [Model, true]);
 
     public void Unmerge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("UnmergeFrom")!, adapter, [Model]);
 

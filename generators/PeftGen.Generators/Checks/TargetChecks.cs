@@ -95,7 +95,8 @@ internal static class TargetChecks
                 if (assignment is not { Left: MemberAccessExpressionSyntax { Name.Identifier.ValueText: "weight" or "bias" } left, Right: MemberAccessExpressionSyntax { Name.Identifier.ValueText: "weight" or "bias" } right })
                     continue;
                 var receivers = new ReceiverFinder(context.Graph, type, context.Scanner.ModelOf(assignment.SyntaxTree), default);
-                var adapted = new[] { left, right }.Select(s => s.Expression).FirstOrDefault(e => receivers.Of(e) is { IsDirect: true } r && context.Sites.Contains(r.Target.owner, r.Target.child));
+                var adapted = new[] { left, right }.Select(s => s.Expression).FirstOrDefault(e => receivers.Of(e) is { IsDirect: true } r && context.Sites.Contains(r.Target.owner, r.Target.child)
+                    && !context.Sites.ClaimsOn(r.Target.owner, r.Target.child).All(claim => claim.MergesForAll));
                 if (adapted is not null)
                     context.Diagnostics.Add("PG019", assignment.SyntaxTree, assignment.Span, left.ToString(), right.ToString(), adapted.ToString());
             }

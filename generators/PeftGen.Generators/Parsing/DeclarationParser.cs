@@ -83,7 +83,8 @@ internal static class DeclarationParser
         }
 
         var hosts = Named(adapts, "Hosts") is { Kind: TypedConstantKind.Array } array ? array.Values.Select(v => v.Value).OfType<INamedTypeSymbol>().ToList() : [];
-        method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, Named(adapts, "Optional")?.Value is true, Named(adapts, "TakesParts")?.Value is true));
+        method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, Named(adapts, "Optional")?.Value is true, Named(adapts, "TakesParts")?.Value is true)
+            { MergesForAll = Named(adapts, "MergesForAll")?.Value is true });
     }
 
     private static string TargetsOf(AttributeData adapts) => Named(adapts, "Targets")?.Value as string ?? "";

@@ -1,3 +1,4 @@
+using PeftGen.Checkpoints;
 using PeftGen.Methods;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -8,6 +9,7 @@ namespace PeftGen;
 /// <summary>Makes an adapter: walks the host with an empty tree and asks the methods for slots.</summary>
 internal sealed class AdapterCreation
 {
+    private readonly nn.Module _host;
     private readonly List<MethodClaims> _methods;
     private readonly Dictionary<nn.Module, AdapterNode> _nodes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<nn.Module, LayerSlot> _layers = new(ReferenceEqualityComparer.Instance);
@@ -19,6 +21,7 @@ internal sealed class AdapterCreation
 
     public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
     {
+        _host = host;
         Generator = generator ?? NewGenerator();
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
@@ -74,6 +77,17 @@ internal sealed class AdapterCreation
         }
 
         return (T)shared;
+    }
+
+    /// <summary>The other layers whose weight is that of a layer, each with its path and the slots beside it; complete once all sites are known.</summary>
+    public IEnumerable<(string path, IEnumerable<Slot> slots)> Sharing(nn.Module layer)
+    {
+        var weight = Weights(layer).ToList();
+        return _host.named_modules().Where(m => !ReferenceEquals(m.module, layer) && Weights(m.module).Any(weight.Contains)).DistinctBy(m => m.module)
+            .Select(m => (Paths.InCheckpoint(m.name), _layers.GetValueOrDefault(m.module) switch { null => [], ISlotGroup group => group.AllSlots(), Slot slot => [slot] }));
+
+        static IEnumerable<TensorIdentity> Weights(nn.Module module) =>
+            module.named_parameters(recurse: false).Where(p => p.name == "weight").Select(p => TensorIdentity.Of(p.parameter));
     }
 
     private IReadOnlyDictionary<Claim, IReadOnlyList<string>> TargetsOf(AdaptAttribute method) => _methods.First(m => ReferenceEquals(m.Method, method)).FileTargets();
@@ -177,7 +191,7 @@ internal sealed class AdapterCreation
                 if (kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter)
                     foreach (var (name, _) in host.Module.named_parameters())
                         _compiled.Add(Join(path, name));
-                if (!matches)
+                if (!matches || (claim.Claim.Tied && !Sharing(host.Module).Any()))
                     continue;
                 if (claim.Claim is { Kind: SiteKind.Layer, TakesParts: false } && claim.PartsOf(path) is { } parts)
                     throw new AdapterException($"{path}: {method.Method.GetType().Name} acts on whole layers, and the targets '{claim.Claim.Targets}' mean the parts {string.Join(", ", parts)} of this one. Name the layer itself.");

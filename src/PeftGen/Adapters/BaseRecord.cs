@@ -184,8 +184,9 @@ internal static class TiedParameters
                 list.Add(path.Length == 0 ? name : $"{path}.{name}");
             }
 
+        var written = targets.Where(t => t.slot.MergesForAll).Select(t => $"{t.slot.Path}.weight").ToHashSet();
         foreach (var (slot, parameter) in targets)
-            if (owners.GetValueOrDefault(TensorIdentity.Of(parameter)) is { Count: > 1 } shared)
+            if (owners.GetValueOrDefault(TensorIdentity.Of(parameter)) is { Count: > 1 } shared && !shared.All(written.Contains))
                 throw new AdapterException(
                     $"{slot.Path}: the weight is shared by {string.Join(" and ", shared)}, so merging would change all of them. Run the model with the adapter instead, or untie the weights.");
     }

@@ -102,7 +102,7 @@ internal sealed class MethodClaims
     /// <param name="compiled">The paths of all compiled sites.</param>
     public void CheckAllFound(IReadOnlySet<string> compiled)
     {
-        foreach (var claim in Claims.Where(c => c.Claim.Kind is SiteKind.Layer))
+        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
             if (wanted.Count == 0)

@@ -62,6 +62,9 @@ public sealed class Site
     /// <param name="make">Makes it.</param>
     public T Share<T>(string name, Func<T> make) where T : Slot => _creation.Share(name, make);
 
+    /// <summary>The other layers whose weight is this layer's, each with its path and the slots beside it; to be asked for when all sites are known.</summary>
+    internal IEnumerable<(string path, IEnumerable<Slot> slots)> Sharing => _creation.Sharing(Host.Module);
+
     /// <summary>Runs when all sites are known, before an adapter's file is read into it.</summary>
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);

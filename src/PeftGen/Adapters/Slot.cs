@@ -46,6 +46,9 @@ public abstract class Slot : nn.Module
     /// <param name="host">The host.</param>
     public virtual IEnumerable<Parameter> MergeTargets(HostPart host) => [];
 
+    /// <summary>Whether what <see cref="MergeInto"/> writes is meant for every layer that has the same weight and a slot of this kind.</summary>
+    internal virtual bool MergesForAll => false;
+
     /// <summary>Registers a parameter that learns and detaches it from the scopes of whoever calls.</summary>
     /// <param name="parameter">The name in the module tree, for example <c>lora_A</c>.</param>
     /// <param name="value">The start; the slot owns it from here on.</param>

@@ -53,9 +53,10 @@ internal static class AdapterFolder
 
         adapter.Root!.Loaded = config;
         var tensors = TensorsOf(adapter, config.Format, config.Name ?? "");
+        var copies = BaseCopies.Check(file, host, tensors);
         TensorFit.Check(
             file.FilePath, $"The file's configuration asks for {string.Join(" ", values)}; the model has to be the one that the adapter was trained on.",
-            tensors, file.Names.ToDictionary(name => name, name => file.Entry(name).Shape));
+            tensors, file.Names.Where(name => !copies.Contains(name)).ToDictionary(name => name, name => file.Entry(name).Shape));
         foreach (var (key, target) in tensors)
             file.ReadInto(key, target);
     }

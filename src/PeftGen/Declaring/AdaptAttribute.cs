@@ -68,6 +68,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>Whether the method can act on parts of fused layers; see <see cref="Site.Parts"/>.</summary>
     public bool TakesParts { get; init; }
 
+    /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
+    public bool Tied { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }

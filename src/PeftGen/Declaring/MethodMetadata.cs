@@ -24,6 +24,9 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
 
     /// <summary>Whether it is no mistake if nothing matches (PEFT's <c>modules_to_save</c> may name heads that this model lacks).</summary>
     public bool Optional { get; set; }
+
+    /// <summary>Whether what merging writes into a weight is meant for every layer that has it, so that a tie is no obstacle.</summary>
+    public bool MergesForAll { get; set; }
 }
 
 /// <summary>The numbers that a constructor parameter or property of a method may have; others are an error at compile time.</summary>

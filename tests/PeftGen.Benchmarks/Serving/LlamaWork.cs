@@ -123,13 +123,19 @@ internal sealed class LlamaWork : IDisposable
     private double Train()
     {
         using var scope = NewDisposeScope();
-        using var logits = Logits(_ids);
-        using var loss = CausalLoss.Of(logits, _ids);
+        using var loss = Loss();
         loss.backward();
         _optimizer?.Step();
         foreach (var parameter in _trained)
             parameter.grad = null;
         return loss.item<float>();
+    }
+
+    /// <summary>The logits are freed before the backward pass, which does not need them.</summary>
+    private Tensor Loss()
+    {
+        using var logits = Logits(_ids);
+        return CausalLoss.Of(logits, _ids);
     }
 
     private double Forward()

@@ -67,6 +67,7 @@ internal static class ServeCommand
         {
             var watch = Stopwatch.StartNew();
             var value = work.Unit();
+            FreedMemory.Sweep();
             watch.Stop();
             Print("", new { seconds = watch.Elapsed.TotalSeconds, loss = value, peak_mib = Math.Round(PeakBytes() / 1048576.0, 1) });
         }

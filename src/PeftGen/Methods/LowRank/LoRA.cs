@@ -65,7 +65,8 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public string? ModulesToSave { get; set; }
 
     /// <summary>Ids of tokens whose embeddings train along.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed")]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true)]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
     public int[]? TrainableTokens { get; set; }
 
     /// <summary>Other ranks for some paths: <c>down_proj=6, layers.0.self_attn.q_proj=2</c>. Keys match as HF PEFT's <c>rank_pattern</c>.</summary>
@@ -91,6 +92,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     {
         Whole => TrainedParts.CreateSlot(site, PartNames.Module),
         Biases => TrainedParts.CreateSlot(site, PartNames.Bias),
+        _ when site.Claim.Tied => new TiedTokensSlot(site, "token_adapter."),
         Tokens => new TrainedTokensSlot(site, TrainableTokens!, "token_adapter."),
         _ => new LoRASlot(site, RankOf(site.Path), ScalingOf(site.Path), this),
     };
@@ -133,7 +135,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         if (whole is not null)
             claims.Add(new Claim(SiteKind.Parameter, whole, Purpose: Whole));
         if (TrainableTokens is { Length: > 0 })
-            claims.Add(new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens));
+            claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens), PeftGen.TrainableTokens.TiedHeads]);
         return claims;
     }
 

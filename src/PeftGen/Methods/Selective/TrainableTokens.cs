@@ -5,26 +5,33 @@ using TorchSharp.Modules;
 namespace PeftGen;
 
 /// <summary>Trainable tokens: the embeddings of some tokens train, all other rows stay the base's, bit for bit.</summary>
-/// <remarks>As HF PEFT's method of the same name. The rows start at the base's values, so a new adapter changes nothing.</remarks>
+/// <remarks>As HF PEFT's method of the same name. A head that is tied to the embedding uses the rows too. The rows start at the base's values, so a new adapter changes nothing.</remarks>
 /// <param name="tokens">The ids.</param>
 /// <param name="targets">The embedding, see <see cref="TargetList"/>. Default: the input embedding.</param>
 public sealed class TrainableTokens(int[] tokens, string targets = "embed") : AdaptAttribute
 {
     /// <summary>The ids.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
     public int[] Tokens { get; } = tokens;
 
     /// <summary>The embedding.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)])]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], MergesForAll = true)]
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>
     public override string PeftType => "TRAINABLE_TOKENS";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets))];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)), TiedHeads];
 
     /// <inheritdoc/>
-    public override Slot CreateSlot(Site site) => new TrainedTokensSlot(site, Tokens, "");
+    public override IEnumerable<Claim> NamedClaims => [Claims[0]];
+
+    /// <summary>A head that has the embedding's weight runs with the new rows, too.</summary>
+    internal static Claim TiedHeads { get; } = new(SiteKind.Layer, TargetList.Parse(TiedTokensSlot.Heads), Purpose: "tied") { Tied = true };
+
+    /// <inheritdoc/>
+    public override Slot CreateSlot(Site site) => site.Claim.Tied ? new TiedTokensSlot(site, "") : new TrainedTokensSlot(site, Tokens, "");
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config)

@@ -7,7 +7,7 @@ namespace PeftGen.Methods;
 /// <summary>Rows of an embedding that train: where an id is one of the tokens, its trained row is looked up instead.</summary>
 internal sealed class TrainedTokensSlot : LayerSlot
 {
-    private const string Rows = "trainable_tokens_delta";
+    public const string Rows = "trainable_tokens_delta";
     private readonly TokenLookup _lookup;
     private readonly string _infix;
 
@@ -23,7 +23,23 @@ internal sealed class TrainedTokensSlot : LayerSlot
         if (tokens.Length == 0 || tokens.Distinct().Count() != tokens.Length || tokens.Any(t => t < 0 || t >= table.shape[0]))
             throw new AdapterException($"{site.Path}: the tokens are [{string.Join(", ", tokens)}], expected different ids from 0 to {table.shape[0] - 1}.");
         _lookup = new TokenLookup(tokens);
+        site.WhenComplete(() => RefuseLeftBehind(site));
         Learn(Rows, table.detach().index_select(0, _lookup.Tokens(table.device)).to(site.Dtype));
+    }
+
+    /// <summary>The trained rows <c>[tokens, dim]</c>, for a head that has the same weight.</summary>
+    internal Parameter Trained => this[Rows];
+
+    /// <summary>The tokens on a device; the slot owns the tensor.</summary>
+    internal Tensor TokensOn(Device device) => _lookup.Tokens(device);
+
+    /// <summary>What has the same weight and no slot would go on with the old rows.</summary>
+    private static void RefuseLeftBehind(Site site)
+    {
+        foreach (var (path, slots) in site.Sharing)
+            if (!slots.Any(slot => slot is TiedTokensSlot or TrainedTokensSlot))
+                throw new AdapterException(
+                    $"{site.Path}: its weight is also that of {path}, which would keep the old rows, since no site is compiled for it. Call it through a field of the model whose name is a head's (lm_head, embed_out, predictions.decoder), or untie the weights.");
     }
 
     public override Tensor forward(LayerCall layer, Tensor x)
@@ -53,6 +69,9 @@ internal sealed class TrainedTokensSlot : LayerSlot
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{_infix}{Rows}", this[Rows])];
 
     public override bool CanMerge => true;
+
+    /// <summary>Every layer with this weight has the new rows once they are written.</summary>
+    internal override bool MergesForAll => true;
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host) => host.Module.named_parameters(recurse: false).Select(p => p.parameter);
 
