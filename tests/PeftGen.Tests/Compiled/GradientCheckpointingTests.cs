@@ -122,6 +122,28 @@ public sealed class GradientCheckpointingTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Gradients_of_parts_of_a_batch_add_up(bool checkpointing)
+    {
+        using var adapter = _model.CreateAdapter();
+        _model.eval();
+        adapter.eval();
+        Fill.Normal(adapter, 2);
+        // Blocks of this host mix the rows of a batch, so that the parts are shares of the loss of each row by itself.
+        Tensor Loss(long row) => _model.forward(adapter, _x.narrow(0, row, 1)).square().mean() / _x.shape[0];
+        (Loss(0) + Loss(1)).backward();
+        var whole = adapter.named_parameters().ToDictionary(p => p.name, p => p.parameter.grad!.clone());
+
+        adapter.zero_grad();
+        adapter.GradientCheckpointing = checkpointing;
+        Loss(0).backward();
+        Loss(1).backward();
+        foreach (var (name, parameter) in adapter.named_parameters())
+            TensorAssert.Close(whole[name], parameter.grad!, 1e-5, name);
+    }
+
     [Fact]
     public void A_block_with_a_cache_runs_once()
     {
