@@ -28,7 +28,12 @@ public partial class GPT2LMHeadModel : nn.Module<Tensor, Tensor?, Tensor?, KeyVa
     {
         using var files = HuggingFaceFolder.Open(folder);
         var gpt2 = new GPT2LMHeadModel(GPT2Config.FromJson(files.Config)).to(dtype);
-        files.Load(gpt2);
+        // The published files are older than the head's class: they name the decoder alone, and have the causal mask as buffers.
+        const string Decoder = "transformer.";
+        var isDecoder = files.Names.Contains("wte.weight");
+        files.Load(
+            gpt2, name => isDecoder && name.StartsWith(Decoder, StringComparison.Ordinal) ? name[Decoder.Length..] : name,
+            mayBeSurplus: files.Names.Where(name => name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)).ToHashSet());
         gpt2.eval();
         return gpt2;
     }

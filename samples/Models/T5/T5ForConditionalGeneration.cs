@@ -37,7 +37,7 @@ public partial class T5ForConditionalGeneration : nn.Module<Tensor, Tensor, Tens
     public static T5ForConditionalGeneration FromPretrained(string folder, ScalarType dtype = ScalarType.Float32)
     {
         using var files = HuggingFaceFolder.Open(folder);
-        var t5 = new T5ForConditionalGeneration(T5Config.FromJson(files.Config)).to(dtype);
+        var t5 = new T5ForConditionalGeneration(ConfigOf(files)).to(dtype);
         files.Load(t5);
         t5.eval();
         return t5;
@@ -87,4 +87,16 @@ public partial class T5ForConditionalGeneration : nn.Module<Tensor, Tensor, Tens
 
     // Not −∞: a row of padding that sees nothing would become NaN.
     private static Tensor Additive(Tensor visible, ScalarType dtype) => zeros(visible.shape, dtype, visible.device).masked_fill_(visible.logical_not(), finfo(dtype).min);
+
+    /// <summary>The configuration, but a head that the folder has with values of its own is not tied, whatever the configuration says: T5 1.1 is saved so.</summary>
+    private static T5Config ConfigOf(HuggingFaceFolder files)
+    {
+        const string Head = "lm_head.weight", Shared = "shared.weight";
+        var config = T5Config.FromJson(files.Config);
+        if (!config.TieWordEmbeddings || !files.Names.Contains(Head) || !files.Names.Contains(Shared))
+            return config;
+        using var head = files.Read(Head);
+        using var shared = files.Read(Shared);
+        return config with { TieWordEmbeddings = head.shape.SequenceEqual(shared.shape) && head.allclose(shared, 0, 0) };
+    }
 }

@@ -1,5 +1,6 @@
 using PeftGen.Checkpoints;
 using PeftGen.Models;
+using PeftGen.Tests.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,6 +24,20 @@ public sealed class GPT2Tests : IDisposable
         using var expected = SafetensorsFile.Open(TestData.Path("cases", "lora", "gpt2-conv1d", "expected.safetensors"));
         var logits = _model.forward(expected.Read("input.input_ids"), expected.Read("input.attention_mask"));
         TensorAssert.Close(expected.Read("base_logits"), logits, 1e-5, "base_logits");
+    }
+
+    [Fact]
+    public void Files_as_published_open_too()
+    {
+        using var published = new TempFolder();
+        File.Copy(TestData.Path("hosts", "gpt2", "config.json"), published["config.json"]);
+        using (var folder = HuggingFaceFolder.Open(TestData.Path("hosts", "gpt2")))
+            SafetensorsWriter.Write(published["model.safetensors"], [
+                .. folder.Names.Where(name => name != "lm_head.weight").Select(name => (name.Replace("transformer.", "", StringComparison.Ordinal), folder.Read(name))),
+                ("h.0.attn.bias", torch.ones(1, 1, 8, 8).tril()), ("h.0.attn.masked_bias", torch.tensor(-1e4f))]);
+        using var model = GPT2LMHeadModel.FromPretrained(published.Path);
+        var ids = torch.randint(3, 97, [2, 7]);
+        TensorAssert.Same(_model.forward(ids), model.forward(ids));
     }
 
     [Fact]

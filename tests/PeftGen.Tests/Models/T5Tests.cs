@@ -1,6 +1,7 @@
 using PeftGen.Checkpoints;
 using PeftGen.Generation;
 using PeftGen.Models;
+using PeftGen.Tests.Checkpoints;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
@@ -17,6 +18,26 @@ public sealed class T5Tests : IDisposable
     {
         _noGrad.Dispose();
         _scope.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_head_in_the_folder_is_tied_only_where_it_is_the_embedding(bool own)
+    {
+        using var saved = new TempFolder();
+        File.Copy(TestData.Path("hosts", "t5", "config.json"), saved["config.json"]);
+        using (var folder = HuggingFaceFolder.Open(TestData.Path("hosts", "t5")))
+        {
+            var head = own ? torch.randn(folder.Read("shared.weight").shape) : folder.Read("shared.weight");
+            SafetensorsWriter.Write(saved["model.safetensors"], [.. folder.Names.Where(name => name != "lm_head.weight").Select(name => (name, folder.Read(name))), ("lm_head.weight", head)]);
+        }
+
+        using var model = T5ForConditionalGeneration.FromPretrained(saved.Path);
+        var state = model.state_dict();
+        Assert.Equal(!own, state["lm_head.weight"].allclose(state["shared.weight"], 0, 0));
+        using var written = HuggingFaceFolder.Open(saved.Path);
+        TensorAssert.Same(written.Read("lm_head.weight"), state["lm_head.weight"]);
     }
 
     [Fact]
