@@ -22,6 +22,8 @@ public sealed class MethodMetadataTests
         new IA3(),
         new IA3("k_proj", "v_proj") { ModulesToSave = "lm_head", Exclude = "k" },
         new LNTuning(),
+        new BitFit(),
+        new BitFit("query.bias"),
         new LNTuning("ln_f") { ModulesToSave = "lm_head", Exclude = "norm" },
         new TrainableTokens([1], "wte"),
         new PrefixTuning { Gated = true },
@@ -64,7 +66,7 @@ public sealed class MethodMetadataTests
     public void Exactly_one_method_reads_what_it_writes(AdaptAttribute method)
     {
         var config = new System.Text.Json.Nodes.JsonObject { ["peft_type"] = method.PeftType };
-        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck()];
+        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck()];
         Assert.Equal([method.GetType()], all.Where(m => m.Reads(config)).Select(m => m.GetType()));
         Assert.True(method.Reads(config), $"{method} does not read {method.PeftType}");
     }
