@@ -105,8 +105,6 @@ internal sealed class RecomputedCall : IDisposable
         _randomness.Restore(_before);
         var result = _block(context, leaves.Take(_inputs).ToList());
         _randomness.Restore(now);
-        now.Dispose();
-        _before.Dispose();
 
         var asked = leaves.Where(x => x is { requires_grad: true }).ToList();
         if (!result.requires_grad)

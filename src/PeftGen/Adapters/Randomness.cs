@@ -8,24 +8,23 @@ namespace PeftGen;
 internal sealed class Randomness(IReadOnlyList<DropoutSource> sources)
 {
     /// <summary>The present state.</summary>
-    public RandomState Save() => new(get_rng_state().DetachFromDisposeScope(), [.. sources.Select(source => (source.Seed, source.States().ToList()))]);
+    public RandomState Save() => new(BytesOf(get_rng_state()), [.. sources.Select(source => (source.Seed, source.States().Select(s => (s.device, BytesOf(s.state))).ToList()))]);
 
-    /// <summary>Goes back to a state that <see cref="Save"/> gave.</summary>
+    /// <summary>Goes back to a state that <see cref="Save"/> gave, as often as is wanted.</summary>
     public void Restore(RandomState state)
     {
-        set_rng_state(state.Global);
+        using var scope = NewDisposeScope();
+        set_rng_state(tensor(state.Global));
         foreach (var (source, (seed, states)) in sources.Zip(state.Sources))
-            source.Restore(seed, states);
+            source.Restore(seed, states.Select(s => (s.device, tensor(s.state))).ToList());
+    }
+
+    private static byte[] BytesOf(Tensor state)
+    {
+        using (state)
+            return state.data<byte>().ToArray();
     }
 }
 
-/// <summary>A state of <see cref="Randomness"/>.</summary>
-internal sealed record RandomState(Tensor Global, IReadOnlyList<(long seed, List<(string device, Tensor state)> states)> Sources) : IDisposable
-{
-    public void Dispose()
-    {
-        Global.Dispose();
-        foreach (var (_, states) in Sources)
-            states.ForEach(entry => entry.state.Dispose());
-    }
-}
+/// <summary>A state of <see cref="Randomness"/>. Bytes, not tensors: a graph that is never run backward, or twice, needs nobody to dispose it.</summary>
+internal sealed record RandomState(byte[] Global, IReadOnlyList<(long seed, List<(string device, byte[] state)> states)> Sources);

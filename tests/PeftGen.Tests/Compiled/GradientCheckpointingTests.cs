@@ -76,6 +76,20 @@ public sealed class GradientCheckpointingTests : IDisposable
     }
 
     [Fact]
+    public void A_graph_that_is_kept_runs_backward_twice()
+    {
+        using var adapter = _model.CreateAdapter();
+        adapter.GradientCheckpointing = true;
+        Fill.Normal(adapter, 2);
+        var loss = _model.forward(adapter, _x).square().sum();
+        loss.backward(retain_graph: true);
+        var once = adapter.named_parameters().ToDictionary(p => p.name, p => p.parameter.grad!.clone());
+        loss.backward();
+        foreach (var (name, parameter) in adapter.named_parameters())
+            TensorAssert.Close(2 * once[name], parameter.grad!, 1e-6, name);
+    }
+
+    [Fact]
     public void The_input_gets_its_gradient()
     {
         _model.eval();
