@@ -7,6 +7,7 @@ using static TorchSharp.torch.nn;
 namespace PeftGen.Tests.Compiled;
 
 /// <summary>Blocks that are computed again in the backward pass: the same gradients from the same masks, and nothing kept but their inputs.</summary>
+[Collection(nameof(TorchGenerator))]
 public sealed class GradientCheckpointingTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();

@@ -81,6 +81,8 @@ public sealed class BitFitTests : IDisposable
         tied.to(ScalarType.Float64);
         var ids = tensor(new long[,] { { 4, 8, 0 }, { 1, 4, 7 } });
         using var tokens = tied.Create(new TrainableTokens([7, 0, 4]));
+        // .to() kept the tie, so the head has a slot too.
+        Assert.Equal(2, tokens.Slots().Count());
         Fill.Normal(tokens, 2);
         Gradients.Check(() => tied.forward(tokens, ids), [.. tokens.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
     }

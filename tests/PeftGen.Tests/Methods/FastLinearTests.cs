@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 
 namespace PeftGen.Tests.Methods;
 
+[Collection(nameof(TorchGenerator))]
 public sealed class FastLinearTests
 {
     // 128 rows and a matrix of 2^16 numbers and more take the other kernel, the rest torch's own.
