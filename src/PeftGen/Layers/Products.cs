@@ -14,6 +14,10 @@ internal static class Products
     private const long FewestRows = 64;
     private const long SmallestMatrix = 1 << 16;
 
+    // oneDNN packs the matrix, and in the backward pass its transpose, in blocks of 16, 32, 48 or 64. The version that libtorch 2.10 carries (3.7.1) packs a block
+    // that is not full wrongly on some processors (seen on AMD's family 26): wrong outputs, and writes past its end. So only sizes that leave none: the blocks' common multiple.
+    private const long WholeBlocks = 192;
+
     // torch asks for a batch, or for more than one thread, before it gives a float32 convolution of one point to oneDNN.
     private const long Batch = 16;
 
@@ -39,5 +43,6 @@ internal static class Products
 
     private static bool IsForOneDnn(Tensor x, Tensor weight) =>
         x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && weight.dtype == ScalarType.Float32 && weight.is_contiguous()
+        && weight.shape[0] % WholeBlocks == 0 && weight.shape[1] % WholeBlocks == 0
         && weight.numel() >= SmallestMatrix && x.numel() / x.shape[^1] is var rows && rows >= FewestRows && rows % Batch == 0;
 }

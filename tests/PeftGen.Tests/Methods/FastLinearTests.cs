@@ -9,14 +9,16 @@ namespace PeftGen.Tests.Methods;
 [Collection(nameof(TorchGenerator))]
 public sealed class FastLinearTests
 {
-    // 128 rows and a matrix of 2^16 numbers and more take the other kernel, the rest torch's own.
+    // 128 rows and a matrix of 2^16 numbers and more, whose sizes are multiples of 192, take the other kernel, the rest torch's own.
     public static TheoryData<long[], long, long, bool> Shapes => new()
     {
+        { [4, 32, 384], 384, 576, true },
+        { [4, 32, 384], 384, 576, false },
+        { [128, 576], 576, 192, true },
+        { [2, 4, 16, 576], 576, 192, true },
+        { [3, 43, 384], 384, 576, true },
         { [4, 32, 256], 256, 320, true },
-        { [4, 32, 256], 256, 320, false },
-        { [128, 512], 512, 128, true },
-        { [2, 4, 16, 512], 512, 128, true },
-        { [3, 43, 256], 256, 320, true },
+        { [128, 512], 512, 1024, true },
         { [5, 24], 24, 10, true },
         { [24], 24, 10, true },
     };
@@ -51,12 +53,12 @@ public sealed class FastLinearTests
     public void Inputs_that_are_no_contiguous_blocks_are_taken()
     {
         using var scope = NewDisposeScope();
-        using var fast = new FastLinear(256, 320);
-        using var plain = Plain(fast, 256, 320);
-        var x = randn(256, 128).t();
+        using var fast = new FastLinear(384, 576);
+        using var plain = Plain(fast, 384, 576);
+        var x = randn(384, 128).t();
 
         Near(plain.forward(x), fast.forward(x));
-        Near(plain.forward(x.expand(2, 128, 256)), fast.forward(x.expand(2, 128, 256)));
+        Near(plain.forward(x.expand(2, 128, 384)), fast.forward(x.expand(2, 128, 384)));
     }
 
     [Fact]
@@ -99,8 +101,8 @@ public sealed class FastLinearTests
     [Fact]
     public void It_leaves_no_tensor_behind()
     {
-        using var fast = new FastLinear(256, 320);
-        using var x = randn(128, 256);
+        using var fast = new FastLinear(384, 576);
+        using var x = randn(128, 384);
         using var scope = NewDisposeScope();
 
         fast.forward(x);
