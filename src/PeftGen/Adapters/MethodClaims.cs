@@ -105,7 +105,7 @@ internal sealed class MethodClaims
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
-            if (wanted.Count == 0)
+            if (wanted.Count == 0 && !claim.Claim.Optional)
                 throw new AdapterException(
                     $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
             var missing = wanted.Where(c => !compiled.Contains(c.Path)).Select(c => c.Path).ToList();

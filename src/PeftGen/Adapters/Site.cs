@@ -69,6 +69,9 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
+    /// <summary>Whether the model has a module at a path.</summary>
+    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
+
     /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
     public (long inputs, long outputs)? FindLinear(string role)
