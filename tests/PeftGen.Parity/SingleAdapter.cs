@@ -22,6 +22,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         var adapter = Load(host);
         before.RequireSameBits("loading an adapter");
         CheckCounts(adapter);
+        Extras.Compare(adapter, golden, expected);
         CheckTraining(host, adapter, inputs);
         before.RequireSameBits("training an adapter");
         CheckMerge(host, Load(host), inputs, before);
@@ -38,7 +39,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
             return Configurations.Declaration(saved);
         // Only if neither can be read is the method one that does not exist here; if one can, a value of the other is wrong.
         if (Configurations.IsSupported(recorded) || Configurations.IsSupported(saved))
-            Configurations.RequireSame(recorded, saved, "adapter_config.json against case.json");
+            Configurations.RequireSaved(recorded, saved);
         var declaration = Configurations.Declaration(recorded);
         Configurations.RequireOfHost(golden.AdapterFolder, golden.HostConfiguration, hostClass);
         return declaration;

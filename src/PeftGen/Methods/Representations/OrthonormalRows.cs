@@ -23,7 +23,7 @@ internal static class OrthonormalRows
         using var columns = wide.t();
         using var behind = columns.tril(-1);
         using var squares = behind.square();
-        using var sums = squares.sum(0);
+        using var sums = squares.sum([0L]);
         using var lengths = sums + 1;
         using var reciprocals = lengths.reciprocal();
         using var tau = reciprocals * 2;
