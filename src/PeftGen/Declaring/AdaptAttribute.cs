@@ -62,6 +62,12 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
 public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
 {
+    /// <summary>
+    /// Blocks that do not match, counted through the model: a decoder's go on where the encoder's end. Null: none. Unlike <see cref="Layers"/>, the number is
+    /// not the one in the path.
+    /// </summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
     public string? Parameter { get; init; }
 
