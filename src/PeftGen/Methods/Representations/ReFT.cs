@@ -38,6 +38,9 @@ public abstract class ReFT : AdaptAttribute
     /// <summary>Numbers of the blocks that change, counted from 0 through all stacks of blocks, so that a decoder's come after the encoder's; null: all.</summary>
     public int[]? Layers { get; set; }
 
+    /// <summary>Numbers of blocks that do not change, counted as <see cref="Layers"/>; null: none.</summary>
+    public int[]? LeaveOut { get; set; }
+
     /// <summary>Whether first and last tokens have the same weights. Default: no.</summary>
     public bool Tied { get; set; }
 
@@ -61,7 +64,7 @@ public abstract class ReFT : AdaptAttribute
     public override bool CanMerge => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Output, TargetList.Parse(Targets), Layers: Layers)];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Output, TargetList.Parse(Targets)) { Blocks = Layers, LeaveOut = LeaveOut }];
 
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => new ReFTSlot(site, this);
@@ -71,6 +74,6 @@ public abstract class ReFT : AdaptAttribute
 
     private protected AttributeText Text() => new AttributeText(GetType().Name)
         .Argument("rank", Rank, ReFTConfig.Rank).Argument("prefixPositions", PrefixPositions, ReFTConfig.Prefix).Argument("suffixPositions", SuffixPositions, ReFTConfig.Suffix)
-        .Argument("targets", Targets, ReFTConfig.Targets).Property(nameof(Layers), Layers).Property(nameof(Tied), Tied, false).Property(nameof(NonLinearity), NonLinearity)
+        .Argument("targets", Targets, ReFTConfig.Targets).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Tied), Tied, false).Property(nameof(NonLinearity), NonLinearity)
         .Property(nameof(Dropout), Dropout, ReFTConfig.Dropout).Property(nameof(Group), Group);
 }

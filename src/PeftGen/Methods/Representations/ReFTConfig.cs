@@ -42,6 +42,7 @@ internal readonly struct ReFTConfig(JsonObject json)
         if (!_config.Bool("output_reft", true))
             throw new AdapterException("'output_reft' is false, expected true: the outputs of blocks are what ReFT changes.");
         values.Layers = json[Layers] is JsonValue all && all.GetValueKind() == JsonValueKind.String && all.GetValue<string>() == "all" ? null : _config.Ints(Layers);
+        values.LeaveOut = _config.Ints("leave_out");
         values.Tied = _config.Bool("tied_weights", false);
         values.NonLinearity = _config.Text("non_linearity");
         values.Dropout = _config.Double("dropout", Dropout);
@@ -55,6 +56,7 @@ internal readonly struct ReFTConfig(JsonObject json)
         config["suffix_positions"] = values.SuffixPositions;
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), values.Targets.Split(','));
         config[Layers] = values.Layers is null ? "all" : ConfigWriter.Ints(values.Layers);
+        config["leave_out"] = ConfigWriter.Ints(values.LeaveOut);
         config["tied_weights"] = values.Tied;
         config["non_linearity"] = values.NonLinearity;
         config["dropout"] = values.Dropout;
