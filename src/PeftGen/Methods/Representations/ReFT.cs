@@ -60,6 +60,9 @@ public abstract class ReFT : AdaptAttribute
     /// <summary>Whether R is turned by a frozen base.</summary>
     internal virtual bool HasBase => false;
 
+    /// <summary>Whether there are weights for an end of the row at which nothing changes, as in AdapterHub's files.</summary>
+    internal bool HasIdleUnits { get; set; }
+
     /// <inheritdoc/>
     public override bool CanMerge => false;
 

@@ -10,7 +10,7 @@ internal readonly struct ReFTConfig(JsonObject json)
     public const int Rank = 1, Prefix = 3, Suffix = 0;
     public const double Dropout = 0.05;
     public const string Targets = "blocks";
-    private const string Architecture = "architecture", Subtracts = "subtract_projection", Orthogonality = "orthogonality", Layers = "layers", Base = "stores_base";
+    private const string Architecture = "architecture", Subtracts = "subtract_projection", Orthogonality = "orthogonality", Layers = "layers", Base = "stores_base", Idle = "idle_units";
     private readonly ConfigReader _config = new(json);
 
     public int R => _config.Int("r", Rank);
@@ -43,6 +43,7 @@ internal readonly struct ReFTConfig(JsonObject json)
             throw new AdapterException("'output_reft' is false, expected true: the outputs of blocks are what ReFT changes.");
         values.Layers = json[Layers] is JsonValue all && all.GetValueKind() == JsonValueKind.String && all.GetValue<string>() == "all" ? null : _config.Ints(Layers);
         values.LeaveOut = _config.Ints("leave_out");
+        values.HasIdleUnits = json.ContainsKey(Architecture) || _config.Bool(Idle, false);
         values.Tied = _config.Bool("tied_weights", false);
         values.NonLinearity = _config.Text("non_linearity");
         values.Dropout = _config.Double("dropout", Dropout);
@@ -63,5 +64,6 @@ internal readonly struct ReFTConfig(JsonObject json)
         config[Orthogonality] = values.IsOrthogonal;
         config[Subtracts] = values.Subtracts;
         config[Base] = values.HasBase;
+        config[Idle] = values.HasIdleUnits;
     }
 }

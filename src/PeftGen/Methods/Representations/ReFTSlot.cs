@@ -7,7 +7,8 @@ namespace PeftGen.Methods;
 internal sealed class ReFTSlot : OutputSlot
 {
     private readonly RowEnds _ends;
-    private readonly ReFTUnit[] _units;
+    private readonly SortedDictionary<int, ReFTUnit> _units = [];
+    private readonly bool _tied;
     private readonly long _dim;
 
     public ReFTSlot(Site site, ReFT values) : base(site.Path)
@@ -18,9 +19,17 @@ internal sealed class ReFTSlot : OutputSlot
         if (values.PrefixPositions < 0 || values.SuffixPositions < 0 || values.PrefixPositions + values.SuffixPositions == 0)
             throw new AdapterException($"{Path}: {values.PrefixPositions} first and {values.SuffixPositions} last tokens change, expected at least one of either.");
         _ends = new RowEnds(site, values.PrefixPositions, values.SuffixPositions);
-        _units = [.. Enumerable.Range(0, values.Tied ? 1 : 2).Select(_ => new ReFTUnit(site, _dim, values))];
-        foreach (var (index, unit) in _units.Index())
+        _tied = values.Tied;
+        if (_tied || values.PrefixPositions > 0 || values.HasIdleUnits)
+            Put(0, new ReFTUnit(site, _dim, values));
+        if (!_tied && (values.SuffixPositions > 0 || values.HasIdleUnits))
+            Put(1, new ReFTUnit(site, _dim, values));
+
+        void Put(int index, ReFTUnit unit)
+        {
+            _units[index] = unit;
             register_module($"unit_{index}", unit);
+        }
     }
 
     public override Tensor forward(ForwardContext context, Tensor output)
@@ -31,7 +40,7 @@ internal sealed class ReFTSlot : OutputSlot
         using var wide = places.unsqueeze(-1);
         using var index = wide.expand(-1, -1, _dim);
         using var states = output.gather(1, index);
-        using var typed = states.to(_units[0].Type);
+        using var typed = states.to(_units.First().Value.Type);
         using var change = Change(typed, _ends.FirstOf(output));
         // A row may be shorter than what changes at its ends.
         using var weights = counts.to(change.dtype);
@@ -42,22 +51,21 @@ internal sealed class ReFTSlot : OutputSlot
 
     private Tensor Change(Tensor states, long first)
     {
-        if (_units is [var tied])
-            return tied.forward(states);
-        using var prefix = states.narrow(1, 0, first);
-        using var suffix = states.narrow(1, first, states.shape[1] - first);
-        if (suffix.shape[1] == 0)
-            return _units[0].forward(prefix);
-        using var last = _units[1].forward(suffix);
+        var rest = states.shape[1] - first;
+        if (_tied || rest == 0)
+            return _units[0].forward(states);
         if (first == 0)
-            return last.alias();
+            return _units[1].forward(states);
+        using var prefix = states.narrow(1, 0, first);
+        using var suffix = states.narrow(1, first, rest);
         using var begin = _units[0].forward(prefix);
-        return cat([begin, last], 1);
+        using var end = _units[1].forward(suffix);
+        return cat([begin, end], 1);
     }
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _units.Index().SelectMany(u => u.Item.StoredAs($"{Key(format)}.units.{u.Index}"));
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _units.SelectMany(u => u.Value.StoredAs($"{Key(format)}.units.{u.Key}"));
 
-    public override IEnumerable<StoredTensor> Derived(FileFormat format) => _units.Index().SelectMany(u => u.Item.DerivedAs($"{Key(format)}.units.{u.Index}"));
+    public override IEnumerable<StoredTensor> Derived(FileFormat format) => _units.SelectMany(u => u.Value.DerivedAs($"{Key(format)}.units.{u.Key}"));
 
     private string Key(FileFormat format) =>
         format == FileFormat.AdapterHub ? $"{AdapterHubKeys.OfBlock(Path)}.reft_layer.refts.{{name}}" : $"{HuggingFaceKeys.Prefix}{Path}.reft_layer";
