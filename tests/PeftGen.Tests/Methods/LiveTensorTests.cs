@@ -45,6 +45,17 @@ public sealed class LiveTensorTests
         Check("trainable tokens", () => embedding.forward(tokens, ids).Dispose());
         Check("a whole embedding", () => embedding.forward(whole, ids).Dispose());
 
+        using var mask1 = ones(1, 3);
+        var real = new ForwardOptions { Inputs = new Dictionary<InputRole, Tensor> { [InputRole.AttentionMask] = mask1 } };
+        foreach (var form in (ReFT[])[new LoReFT(2, 1, 1, "embed_tokens") { StoresBase = true, NonLinearity = "gelu" }, new NoReFT(2, 1, 1, "embed_tokens"), new DiReFT(2, 1, 1, "embed_tokens")])
+        {
+            using var states = embedding.Create(form);
+            Check(form.ToString(), () => embedding.forward(states, real, ids).Dispose());
+        }
+
+        using var coupling = embedding.Create(new Invertible(2, "embed_tokens", null));
+        Check("an invertible adapter", () => embedding.forward(coupling, ids).Dispose());
+
         using var host = new AttentionHost(blocks: 1);
         using var bottleneck = host.Create(new Bottleneck(reduction: 2, targets: "layers.*") { Gated = true });
         using var prefix = host.Create(new PrefixTuning(length: 2) { Gated = true });
