@@ -35,6 +35,7 @@ public sealed class Inputs
 
         if (!_tensors.TryGetValue("labels", out var labels))
             return;
+        ArePlaced = host["architectures"]?[0]?.GetValue<string>().EndsWith("MaskedLM", StringComparison.Ordinal) == true;
         HasDecoder = host["is_encoder_decoder"]?.GetValue<bool>() == true;
         if (HasDecoder)
             _tensors["decoder_input_ids"] = ShiftedRight(labels, host).DetachFromDisposeScope();
@@ -43,6 +44,9 @@ public sealed class Inputs
     }
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
+
+    /// <summary>Whether a label is that of the token at its own place, not of the next.</summary>
+    public bool ArePlaced { get; }
 
     /// <summary>Whether the labels are what a decoder puts out, token by token.</summary>
     public bool HasDecoder { get; }
