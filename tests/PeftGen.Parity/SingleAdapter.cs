@@ -188,7 +188,9 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         var recorded = golden.Settings["mergeable"]?.GetValue<bool>();
         if (recorded == false)
             MergeCheck.RequireRefusal(host, adapter, before);
-        else if (host.CanMerge(adapter) && !IsMergeFaulty)
+        else if (host.CanMerge(adapter) && IsMergeFaulty)
+            MergeCheck.RequireRight(host, adapter, inputs, expected, golden.Tolerance, before);
+        else if (host.CanMerge(adapter))
             MergeCheck.Run(host, adapter, inputs, expected, golden.Tolerance, before);
         else if (recorded == true && !host.CanMerge(adapter))
             throw new ParityException("the reference can merge this adapter, and ours has no MergeInto");

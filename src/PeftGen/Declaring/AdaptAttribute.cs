@@ -71,6 +71,11 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
 
+    /// <summary>
+    /// Numbers of the blocks in which nothing matches, counted from 0 through all stacks of blocks, so that a decoder's come after the encoder's; null: none.
+    /// </summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }
