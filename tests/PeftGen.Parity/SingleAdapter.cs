@@ -33,6 +33,17 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
     /// <summary>What to declare, of a configuration that case.json and the adapter's file agree on.</summary>
     private AdapterDeclaration Declaration()
     {
+        if (golden.IsJoint)
+        {
+            foreach (var (name, folder) in golden.AdapterFolders)
+            {
+                Configurations.RequireSame(golden.Settings["adapters"]![name]!.AsObject(), Configurations.Read(folder), $"adapter_config.json of {name} against case.json");
+                Configurations.RequireOfHost(folder, golden.HostConfiguration, hostClass);
+            }
+
+            return Configurations.DeclarationOf(golden.AdapterFolder);
+        }
+
         var saved = Configurations.Read(golden.AdapterFolder);
         if (golden.Configuration is not { } recorded)
             return Configurations.Declaration(saved);
@@ -83,7 +94,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
 
     private Dictionary<string, Tensor> Stored(AdapterNode adapter) =>
         adapter.Slots().SelectMany(slot => slot.Stored(golden.Format)).DistinctBy(s => s.Key)
-            .ToDictionary(s => s.Key.Replace("{name}", golden.AdapterName, StringComparison.Ordinal), s => s.Value);
+            .ToDictionary(s => golden.KeyOf(s.Key), s => s.Value);
 
     private void CheckStart(CompiledHost host)
     {
