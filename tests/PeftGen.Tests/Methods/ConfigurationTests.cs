@@ -97,6 +97,15 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void What_is_left_out_stands_in_the_names()
+    {
+        var written = Saved(new LoRA(rank: 2, targets: "q,v") { LeaveOut = [0] });
+        Assert.Equal("[\"model.layers.1.self_attn.q_proj\",\"model.layers.1.self_attn.v_proj\"]", Text(written["target_modules"]));
+        written = Saved(new IA3("regex:.*[kv]_proj", "") { LeaveOut = [1] });
+        Assert.Equal("[\"model.layers.0.self_attn.k_proj\",\"model.layers.0.self_attn.v_proj\"]", Text(written["target_modules"]));
+    }
+
+    [Fact]
     public void A_regular_expression_stays_one()
     {
         var file = JsonFileOf("lora/llama-patterns");
@@ -160,11 +169,12 @@ public sealed class ConfigurationTests : IDisposable
         foreach (var method in (AdaptAttribute[])
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
+                new MTLLoRA(3, 2, 5, "layers.1") { Projections = 2, Sharpness = 0.5, Dropout = 0.25 },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
             ])
         {
             var config = new JsonObject { ["peft_type"] = method.PeftType };
-            method.WriteConfig(config, new Dictionary<Claim, IReadOnlyList<string>>());
+            method.WriteConfig(config, method.Claims.ToDictionary(claim => claim, claim => (IReadOnlyList<string>)[claim.Targets.Text]));
             Assert.True(method.Reads(config));
             Assert.Equal(method.ToString(), method.ReadConfig(config).ToString());
         }

@@ -17,7 +17,7 @@ internal static class LoRAConfig
 
     public static bool IsAdapterHub(JsonObject config) => HubLinears.IsHub(config, scales: false);
 
-    public static LoRA Read(JsonObject json) => IsAdapterHub(json) ? ReadAdapterHub(json) : ReadHuggingFace(json);
+    public static LoRA Read(JsonObject json) => json.ContainsKey("architecture") ? ReadAdapterHub(json) : ReadHuggingFace(json);
 
     private static LoRA ReadHuggingFace(JsonObject json)
     {
@@ -57,6 +57,7 @@ internal static class LoRAConfig
     {
         var config = new ConfigReader(json);
         HubLinears.RefuseOthers(config);
+        config.Refuse("composition_mode", "a composition other than the sum", "\"add\"");
         return new LoRA(config.Int("r", 8), config.Double("alpha", 8), HubLinears.Targets(config))
         {
             Dropout = config.Double("dropout", 0),
