@@ -106,6 +106,17 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Blocks_that_are_left_out_are_counted_through_all_stacks()
+    {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "t5"));
+        var first = model.named_children().First(c => c.name is "encoder" or "decoder").name;
+        var second = first == "encoder" ? "decoder" : "encoder";
+        using var adapter = model.Create(new LoRA(rank: 2, targets: "o") { LeaveOut = [1, 2] });
+        var blocks = adapter.Slots().Select(slot => string.Join('.', slot.Path.Split('.')[..3])).Distinct().Order();
+        Assert.Equal(((string[])[$"{first}.block.0", $"{second}.block.1"]).Order(), blocks);
+    }
+
+    [Fact]
     public void A_regular_expression_stays_one()
     {
         var file = JsonFileOf("lora/llama-patterns");
