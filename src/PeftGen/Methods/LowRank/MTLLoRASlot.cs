@@ -80,10 +80,11 @@ internal sealed class MTLLoRASlot : LayerSlot
             throw new AdapterException($"{Path}: the task ids are [{string.Join(", ", ids.shape)}], expected [{x.shape[0]}], one for each row of the batch.");
         return context.Share((ids, x.device.ToString(), _values.Tasks), () =>
         {
-            using var least = ids.min();
-            using var most = ids.max();
-            var (low, high) = (least.to(ScalarType.Int64).item<long>(), most.to(ScalarType.Int64).item<long>());
-            return low >= 0 && high < _values.Tasks ? ids.to(ScalarType.Int64, x.device, copy: true) : throw new AdapterException(
+            using var whole = ids.to(ScalarType.Int64);
+            using var least = whole.min();
+            using var most = whole.max();
+            var (low, high) = (least.item<long>(), most.item<long>());
+            return low >= 0 && high < _values.Tasks ? whole.to(ScalarType.Int64, x.device, copy: true) : throw new AdapterException(
                 $"{Path}: the task ids go from {low} to {high}, expected 0 to {_values.Tasks - 1}. Declare the number of tasks, or number them from 0.");
         });
     }
