@@ -99,10 +99,19 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void What_is_left_out_stands_in_the_names()
     {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "llama"));
         var written = Saved(new LoRA(rank: 2, targets: "q,v") { LeaveOut = [0] });
         Assert.Equal("[\"model.layers.1.self_attn.q_proj\",\"model.layers.1.self_attn.v_proj\"]", Text(written["target_modules"]));
         written = Saved(new IA3("regex:.*[kv]_proj", "") { LeaveOut = [1] });
         Assert.Equal("[\"model.layers.0.self_attn.k_proj\",\"model.layers.0.self_attn.v_proj\"]", Text(written["target_modules"]));
+
+        JsonObject Saved(AdaptAttribute values)
+        {
+            using var folder = new TempFolder();
+            using var adapter = model.Create(values);
+            adapter.Save(folder.Path);
+            return JsonNode.Parse(File.ReadAllText(folder["adapter_config.json"]))!.AsObject();
+        }
     }
 
     [Fact]
