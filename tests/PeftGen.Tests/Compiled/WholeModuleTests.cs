@@ -21,7 +21,7 @@ public sealed class WholeModuleTests : IDisposable
         using var adapter = _model.CreateAdapter();
         TensorAssert.Same(_model.forward(_x), _model.forward(adapter, _x), "at the start");
         Assert.Equal(
-            ["classifier.dense.bias", "classifier.dense.weight", "classifier.norm.bias", "classifier.norm.weight", "classifier.out.0.bias", "classifier.out.0.weight", "classifier.scale"],
+            ["classifier.dense.bias", "classifier.dense.weight", "classifier.norm.bias", "classifier.norm.weight", "classifier.out_proj.bias", "classifier.out_proj.weight", "classifier.scale"],
             Keys(adapter).Where(key => key.StartsWith("classifier.", StringComparison.Ordinal)));
         _model.forward(adapter, _x).square().sum().backward();
         Assert.All(adapter.named_parameters().Where(p => !p.name.EndsWith("lora_A", StringComparison.Ordinal)), p => Assert.True(p.parameter.grad is { } g && g.abs().max().item<float>() > 0, $"{p.name} has no gradient"));
@@ -71,7 +71,7 @@ public partial class SeveralLayers : nn.Module<Tensor, Tensor>
 {
     private readonly Linear dense = nn.Linear(6, 5);
     private readonly LayerNorm norm = nn.LayerNorm(5);
-    private readonly Sequential @out = nn.Sequential(nn.Linear(5, 3), nn.Tanh());
+    private readonly Linear out_proj = nn.Linear(5, 3);
     private readonly Parameter scale = nn.Parameter(torch.ones(3));
 
     public SeveralLayers() : base(nameof(SeveralLayers)) => RegisterComponents();
@@ -80,7 +80,7 @@ public partial class SeveralLayers : nn.Module<Tensor, Tensor>
     {
         using var inner = dense.forward(x);
         using var normed = norm.forward(inner);
-        using var y = @out.forward(normed);
+        using var y = out_proj.forward(normed);
         return y * scale;
     }
 }
