@@ -14,11 +14,17 @@ public static class Configurations
 
     /// <summary>The attributes that a configuration wants.</summary>
     /// <exception cref="UnsupportedException">The library lacks the method, or an option of it.</exception>
-    public static AdapterDeclaration Declaration(JsonObject config)
+    public static AdapterDeclaration Declaration(JsonObject config) => Supported(() => AdapterDeclaration.Read(config));
+
+    /// <summary>The attributes that a folder wants.</summary>
+    /// <exception cref="UnsupportedException">The library lacks the method, or an option of it.</exception>
+    public static AdapterDeclaration DeclarationOf(string folder) => Supported(() => AdapterDeclaration.Read(folder));
+
+    private static AdapterDeclaration Supported(Func<AdapterDeclaration> read)
     {
         try
         {
-            return AdapterDeclaration.Read(config);
+            return read();
         }
         catch (AdapterException e)
         {

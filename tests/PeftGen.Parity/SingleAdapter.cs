@@ -34,6 +34,17 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
     /// <summary>What to declare, of a configuration that case.json and the adapter's file agree on.</summary>
     private AdapterDeclaration Declaration()
     {
+        if (golden.IsJoint)
+        {
+            foreach (var (name, folder) in golden.AdapterFolders)
+            {
+                Configurations.RequireSame(golden.Settings["adapters"]![name]!.AsObject(), Configurations.Read(folder), $"adapter_config.json of {name} against case.json");
+                Configurations.RequireOfHost(folder, golden.HostConfiguration, hostClass);
+            }
+
+            return Configurations.DeclarationOf(golden.AdapterFolder);
+        }
+
         var saved = Configurations.Read(golden.AdapterFolder);
         if (golden.Configuration is not { } recorded)
             return Configurations.Declaration(saved);
@@ -84,7 +95,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
 
     private Dictionary<string, Tensor> Stored(AdapterNode adapter) =>
         adapter.Slots().SelectMany(slot => slot.Stored(golden.Format)).DistinctBy(s => s.Key)
-            .ToDictionary(s => s.Key.Replace("{name}", golden.AdapterName, StringComparison.Ordinal), s => s.Value);
+            .ToDictionary(s => golden.KeyOf(s.Key), s => s.Value);
 
     private void CheckStart(CompiledHost host)
     {
@@ -192,7 +203,9 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         var recorded = golden.Settings["mergeable"]?.GetValue<bool>();
         if (recorded == false)
             MergeCheck.RequireRefusal(host, adapter, before);
-        else if (host.CanMerge(adapter) && !IsMergeFaulty)
+        else if (host.CanMerge(adapter) && IsMergeFaulty)
+            MergeCheck.RequireRight(host, adapter, inputs, expected, golden.Tolerance, before);
+        else if (host.CanMerge(adapter))
             MergeCheck.Run(host, adapter, inputs, expected, golden.Tolerance, before);
         else if (recorded == true && !host.CanMerge(adapter))
             throw new ParityException("the reference can merge this adapter, and ours has no MergeInto");

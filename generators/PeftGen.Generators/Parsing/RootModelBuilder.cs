@@ -11,6 +11,7 @@ internal static class RootModelBuilder
         ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
         ["position_ids"] = "PositionIds",
+        ["task_ids"] = "TaskIds",
         ["labels"] = "Labels",
     };
 

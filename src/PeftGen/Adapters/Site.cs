@@ -46,7 +46,7 @@ public sealed class Site
     public bool SharesLayer { get; }
 
     /// <summary>The number of the block that the site lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
-    public int Block => _creation.Paths.BlockOf(Path);
+    public int Block => _creation.Paths.Blocks.NumberOf(Path);
 
     /// <summary>For random starts; draws are made in the order of the tree.</summary>
     public Generator Generator => _creation.Generator;

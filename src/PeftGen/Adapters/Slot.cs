@@ -118,7 +118,7 @@ public enum FileFormat
     /// <summary>HF PEFT: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
     HuggingFace,
 
-    /// <summary>AdapterHub's <c>adapters</c>: <c>adapter_config.json</c> and <c>adapter.safetensors</c>. <c>{name}</c> in keys stands for the adapter's name.</summary>
+    /// <summary>AdapterHub's <c>adapters</c>: <c>adapter_config.json</c> and <c>adapter.safetensors</c>. <c>{name}</c> in keys stands for the adapter's name, <c>{name.0}</c>, <c>{name.1}</c> for those of one that is kept there as several.</summary>
     AdapterHub,
 }
 

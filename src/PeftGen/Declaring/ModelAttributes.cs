@@ -55,4 +55,7 @@ public enum InputRole
 
     /// <summary>Labels; by name <c>labels</c>.</summary>
     Labels,
+
+    /// <summary>The number of each row's task, <c>[batch]</c>; by name <c>task_ids</c>.</summary>
+    TaskIds,
 }
