@@ -12,6 +12,9 @@ internal static class RootModelBuilder
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
         ["position_ids"] = "PositionIds",
         ["labels"] = "Labels",
+        ["token_type_ids"] = "TokenTypeIds",
+        ["decoder_input_ids"] = "DecoderInputIds",
+        ["encoder_outputs"] = "EncoderOutputs", ["encoded"] = "EncoderOutputs",
     };
 
     public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
