@@ -33,6 +33,7 @@ public sealed class CompiledHost
     public Tensor Run(AdapterNode adapter, Inputs inputs, ForwardOptions? options = null)
     {
         var method = AdaptedForward();
+        options = new ForwardOptions { Inputs = options?.Inputs, Records = options?.Records, TaskIds = inputs.TaskIds };
         return Logits(method.Invoke(Model, BindingFlags.DoNotWrapExceptions, null, [adapter, options, .. inputs.For(method.GetParameters()[2..])], null));
     }
 

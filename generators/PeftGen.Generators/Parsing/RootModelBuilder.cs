@@ -10,11 +10,12 @@ internal static class RootModelBuilder
     {
         ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
-        ["position_ids"] = "PositionIds",
-        ["labels"] = "Labels",
         ["token_type_ids"] = "TokenTypeIds",
         ["decoder_input_ids"] = "DecoderInputIds",
         ["encoder_outputs"] = "EncoderOutputs", ["encoded"] = "EncoderOutputs",
+        ["position_ids"] = "PositionIds",
+        ["task_ids"] = "TaskIds",
+        ["labels"] = "Labels",
     };
 
     public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(

@@ -9,11 +9,11 @@ public sealed class ForwardOptions
     /// <summary>Inputs that the model's signature lacks, by role.</summary>
     public IReadOnlyDictionary<InputRole, Tensor>? Inputs { get; init; }
 
+    /// <summary>The number of each row's task, counted from 0, <c>[batch]</c> Int64; null: what <see cref="Inputs"/> or the model's own arguments say.</summary>
+    public Tensor? TaskIds { get; init; }
+
     /// <summary>Where slots write what they found out, such as the values of gates; null: nowhere. The entries belong to the caller.</summary>
     public IDictionary<string, Tensor>? Records { get; init; }
-
-    /// <summary>The task of each row, Int64 <c>[batch]</c>, for methods that hold several tasks; null: the call names none.</summary>
-    public Tensor? TaskIds { get; init; }
 }
 
 /// <summary>
@@ -39,6 +39,7 @@ public sealed class ForwardContext : IDisposable
         _states = [];
         foreach (var (role, input) in Options.Inputs ?? new Dictionary<InputRole, Tensor>())
             _inputs[role] = input;
+        this[InputRole.TaskIds] = Options.TaskIds;
     }
 
     private ForwardContext(ForwardContext whole, RowGroup rows)

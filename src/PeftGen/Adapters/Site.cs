@@ -69,6 +69,9 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
+    /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
+    public bool IsForFile => _creation.IsForFile;
+
     /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
     public (long inputs, long outputs)? FindLinear(string role)

@@ -10,7 +10,7 @@ namespace PeftGen;
 /// <remarks>
 /// Liu et al., "GPT Understands, Too", 2021; as HF PEFT's <c>PromptEncoder</c>; see <see cref="SoftPrompt"/> for masks, labels and positions. The network is there while training goes on: in <c>parameters()</c> and in
 /// <see cref="AdapterTrainingState"/>. <c>Save</c> writes its output alone, <c>prompt_embeddings</c>, as HF PEFT does. What is loaded from such a file is a plain prompt, which trains on as one;
-/// to go on with the network, keep the training state.
+/// to go on with the network, keep the training state. <see cref="AdapterEjection.Eject"/> makes one a plain prompt in place.
 /// </remarks>
 /// <param name="length">The number of vectors. Default: 20.</param>
 /// <param name="targets">The embedding, see <see cref="TargetList"/>. Default: the input embedding.</param>
@@ -35,9 +35,6 @@ public sealed class PTuning([InRange(1, 65536)] int length = 20, string targets 
     /// <inheritdoc/>
     public override string PeftType => "P_TUNING";
 
-    /// <summary>Whether the values come from a file, which has the network's output and not the network.</summary>
-    private bool IsRead { get; init; }
-
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
@@ -50,7 +47,6 @@ public sealed class PTuning([InRange(1, 65536)] int length = 20, string targets 
             HiddenSize = reader.Int("encoder_hidden_size", 0),
             Layers = reader.Int("encoder_num_layers", 2),
             Dropout = reader.Double("encoder_dropout", 0),
-            IsRead = true,
         };
     }
 
@@ -72,7 +68,8 @@ public sealed class PTuning([InRange(1, 65536)] int length = 20, string targets 
     {
         if (HiddenSize < 0 || Layers < 1)
             throw new AdapterException($"{this}: HiddenSize is {HiddenSize} and Layers {Layers}, expected at least 0 and 1.");
-        return IsRead ? new PromptTable(site, rows, this) : new PromptEncoder(site, rows, this);
+        // A file has the network's output and not the network.
+        return site.IsForFile ? new PromptTable(site, rows, this) : new PromptEncoder(site, rows, this);
     }
 }
 

@@ -11,7 +11,6 @@ internal sealed class PromptEncoder : Prompt
     private EncoderTable? _table;
     private EncoderLstm? _lstm;
     private EncoderMlp? _mlp;
-    private Tensor? _output;
 
     /// <param name="site">The first site that asks for it.</param>
     /// <param name="rows">How many vectors there are.</param>
@@ -33,41 +32,40 @@ internal sealed class PromptEncoder : Prompt
         }
     }
 
-    protected override Tensor Compute(ForwardContext context) => Encode();
+    protected override Tensor Compute(ForwardContext context) => _mlp is null ? this[Vectors].alias() : Encode(_mlp);
 
     /// <summary>The network's output, <c>[rows, dim]</c>; the caller owns it.</summary>
-    private Tensor Encode()
+    private Tensor Encode(EncoderMlp mlp)
     {
         if (_lstm is null)
-            return _mlp!.forward(_table!.Value);
+            return mlp.forward(_table!.Value);
         using var read = _lstm.forward(_table!.Value);
-        return _mlp!.forward(read);
+        return mlp.forward(read);
     }
 
-    /// <summary>The output alone, computed anew into the same tensor each time.</summary>
-    public override IEnumerable<StoredTensor> Stored(FileFormat format)
+    public override void Eject()
     {
-        using (no_grad())
+        if (_mlp is not { } mlp)
+            return;
+        using var quiet = no_grad();
+        Learn(Vectors, Encode(mlp));
+        foreach (var (name, part) in named_children().ToList())
         {
-            using var output = Encode();
-            if (_output is { } kept && kept.dtype == output.dtype && kept.device.Equals(output.device))
-            {
-                kept.copy_(output);
-            }
-            else
-            {
-                _output?.Dispose();
-                _output = output.clone().DetachFromDisposeScope();
-            }
+            register_module(name, null!);
+            part.Dispose();
         }
 
-        return [new(KeyOf(format), _output)];
+        (_table, _lstm, _mlp) = (null, null, null);
     }
 
-    protected override void Dispose(bool disposing)
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(KeyOf(format), _mlp is null ? this[Vectors] : Output(_mlp))];
+
+    public override IEnumerable<StoredTensor> LeftOut(FileFormat format) => named_parameters()
+        .Where(p => p.name != Vectors).Select(p => new StoredTensor($"{Name}.default.{p.name}", p.parameter));
+
+    private Tensor Output(EncoderMlp mlp)
     {
-        if (disposing)
-            _output?.Dispose();
-        base.Dispose(disposing);
+        using var quiet = no_grad();
+        return Encode(mlp);
     }
 }

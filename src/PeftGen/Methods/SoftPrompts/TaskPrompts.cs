@@ -33,7 +33,7 @@ internal sealed class TaskPrompts : Prompt
 
     private Tensor TasksOf(ForwardContext context)
     {
-        var tasks = context.Options.TaskIds ?? throw new AdapterException(
+        var tasks = context[InputRole.TaskIds] ?? throw new AdapterException(
             $"{Path}: the prompt differs from task to task, and this call names none. Pass new ForwardOptions {{ TaskIds = … }}, Int64 [batch], from 0 to {_values.Tasks - 1}.");
         if (tasks.dim() != 1 || tasks.dtype != ScalarType.Int64)
             throw new AdapterException($"{Path}: TaskIds is {tasks.dtype} [{string.Join(", ", tasks.shape)}], expected Int64 [batch].");
