@@ -53,6 +53,12 @@ public enum InputRole
     /// <summary>Positions <c>[batch, tokens]</c>; by name <c>position_ids</c>.</summary>
     PositionIds,
 
+    /// <summary>Labels; by name <c>labels</c>.</summary>
+    Labels,
+
+    /// <summary>The number of each row's task, <c>[batch]</c>; by name <c>task_ids</c>.</summary>
+    TaskIds,
+
     /// <summary>The segment of each token, <c>[batch, tokens]</c>; by name <c>token_type_ids</c>.</summary>
     TokenTypeIds,
 
@@ -61,10 +67,4 @@ public enum InputRole
 
     /// <summary>What an encoder returned before, so that it does not run again; by name <c>encoder_outputs</c>, <c>encoded</c>.</summary>
     EncoderOutputs,
-
-    /// <summary>Labels; by name <c>labels</c>.</summary>
-    Labels,
-
-    /// <summary>The number of each row's task, <c>[batch]</c>; by name <c>task_ids</c>.</summary>
-    TaskIds,
 }
