@@ -6,7 +6,7 @@ namespace PeftGen.Methods;
 /// <summary>What the slots of a prompt tell each other about one call.</summary>
 internal sealed class PromptCall
 {
-    private readonly List<(TensorIdentity tensor, int first, int count)> _widened = [];
+    private readonly List<(TensorIdentity tensor, PromptSpace space)> _widened = [];
     private readonly List<object> _waiting = [];
 
     /// <summary>How many virtual positions the root's output has; 0: none.</summary>
@@ -20,12 +20,11 @@ internal sealed class PromptCall
 
     /// <summary>Says that ids were widened for some of the vectors.</summary>
     /// <param name="ids">The widened ids.</param>
-    /// <param name="first">The first of the vectors.</param>
-    /// <param name="count">How many.</param>
-    public void Expect(Tensor ids, int first, int count)
+    /// <param name="space">The room in them.</param>
+    public void Expect(Tensor ids, PromptSpace space)
     {
         var identity = TensorIdentity.Of(ids);
-        _widened.Add((identity, first, count));
+        _widened.Add((identity, space));
         _waiting.Add(identity);
     }
 
@@ -33,22 +32,24 @@ internal sealed class PromptCall
     /// <param name="place">Stands for it.</param>
     public void Expect(object place) => _waiting.Add(place);
 
-    /// <summary>The vectors that ids have room for: those that were widened here, and no others, for an embedding may have several callers.</summary>
-    public (int first, int count)? RoomIn(Tensor ids)
+    /// <summary>The room in ids: in those that were widened here, and in no others, for an embedding may have several callers.</summary>
+    public PromptSpace? RoomIn(Tensor ids)
     {
         if (_widened.Count == 0)
             return null;
         var identity = TensorIdentity.Of(ids);
-        foreach (var (tensor, first, count) in _widened)
-            if (tensor == identity)
-            {
-                _waiting.Remove(identity);
-                return (first, count);
-            }
-
-        return null;
+        var space = _widened.FirstOrDefault(w => w.tensor == identity).space;
+        if (space is not null)
+            _waiting.Remove(identity);
+        return space;
     }
 
     /// <summary>Whether vectors are to be put into what a module returned, which is done once.</summary>
     public bool Place(object place) => _waiting.Remove(place);
 }
+
+/// <summary>The room that widened ids have.</summary>
+/// <param name="Own">The ids without it.</param>
+/// <param name="First">The first of the vectors that it is for.</param>
+/// <param name="Count">How many.</param>
+internal sealed record PromptSpace(Tensor Own, int First, int Count);

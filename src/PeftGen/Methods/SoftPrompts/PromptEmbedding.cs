@@ -20,12 +20,11 @@ internal sealed class PromptEmbedding : LayerSlot
 
     public override Tensor forward(LayerCall layer, Tensor x)
     {
-        if (layer.Context.State<PromptCall>(_prompt).RoomIn(x) is not var (first, count))
+        if (layer.Context.State<PromptCall>(_prompt).RoomIn(x) is not { } space)
             return layer.forward(x);
-        // The ids in front stand for nothing that the embedding has.
-        using var own = x.narrow(1, count, x.shape[1] - count);
-        using var y = layer.forward(own);
-        using var rows = _prompt.Of(layer.Context, first, count, y);
+        // The ids in front stand for nothing that the embedding has. Those behind may have room of their own, for a prompt below.
+        using var y = layer.forward(space.Own);
+        using var rows = _prompt.Of(layer.Context, space.First, space.Count, y);
         return cat([rows, y], 1);
     }
 

@@ -90,12 +90,11 @@ internal sealed class PromptInput : InputSlot
 
     private void WidenTokens(ForwardContext context, PromptCall call, InputRole role, int first)
     {
-        if (context[role] is null)
-            throw new AdapterException(
-                "a prompt is put before the model's tokens, and this call has no input ids. Give the parameter that bears them a name that tells it, input_ids, or [Input(InputRole.InputIds)].");
+        var own = context[role] ?? throw new AdapterException(
+            "a prompt is put before the model's tokens, and this call has no input ids. Give the parameter that bears them a name that tells it, input_ids, or [Input(InputRole.InputIds)].");
         // Ids that every vocabulary has; what is looked up for them is not used.
         Widen(context, role, 0);
-        call.Expect(context[role]!, first, _length);
+        call.Expect(context[role]!, new PromptSpace(own, first, _length));
     }
 
     /// <summary>The virtual positions come first, and the given ones are counted from there.</summary>
