@@ -34,6 +34,8 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
     private AdapterDeclaration Declaration()
     {
         var saved = Configurations.Read(golden.AdapterFolder);
+        if (golden.Settings["settings"] is JsonObject settings)
+            Configurations.RequireSame(settings, saved, "adapter_config.json against case.json");
         if (golden.Configuration is not { } recorded)
             return Configurations.Declaration(saved);
         // Only if neither can be read is the method one that does not exist here; if one can, a value of the other is wrong.
