@@ -88,6 +88,9 @@ public sealed class CompiledHost
         var labels = inputs.Labels;
         if (labels.dim() == 1)
             return nn.functional.cross_entropy(logits, labels);
+        // Positions that an adapter puts in front are nobody's to predict.
+        if (logits.shape[1] > labels.shape[1])
+            labels = cat([full([labels.shape[0], logits.shape[1] - labels.shape[1]], -100, labels.dtype), labels], 1);
         if (inputs.HasDecoder || inputs.ArePlaced)
             return nn.functional.cross_entropy(logits.flatten(0, 1).to(ScalarType.Float32), labels.flatten(), ignore_index: -100);
         var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]).to(ScalarType.Float32);

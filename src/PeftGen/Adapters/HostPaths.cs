@@ -13,7 +13,6 @@ internal sealed class HostPaths
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
-
     private HostPaths(nn.Module host)
     {
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))

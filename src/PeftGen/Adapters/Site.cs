@@ -75,6 +75,9 @@ public sealed class Site
     /// <summary>Whether the model has a module at a path.</summary>
     internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
 
+    /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
+    public bool IsForFile => _creation.IsForFile;
+
     /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
     public (long inputs, long outputs)? FindLinear(string role)
