@@ -36,7 +36,7 @@ public sealed class BottleneckTests : IDisposable
     public static TheoryData<string, AdaptAttribute> Forms => new()
     {
         { "Pfeiffer with a gate", new Bottleneck(5, "layers.*") { NonLinearity = "swish", Gated = true } },
-        { "Houlsby with norms", new Houlsby(5, "layers.*") { LnBefore = true, LnAfter = true, LearnedScaling = LearnedScaling.Single } },
+        { "Houlsby with a norm", new Houlsby(5, "layers.*") { LnBefore = true, LearnedScaling = LearnedScaling.Single } },
         { "the norm after the residual", new Bottleneck(5, "layers.*") { NonLinearity = "tanh", LnAfter = true, AdapterResidualBeforeLn = true } },
         { "parallel", new ParallelAdapter(5, "layers.*") { NonLinearity = "gelu", LnAfter = true } },
         { "Adapter+", new AdapterPlus(5, "layers.*") { StochasticDepth = 0 } },
@@ -91,19 +91,21 @@ public sealed class BottleneckTests : IDisposable
     {
         // D x is its bias alone, and U hands two of its channels on: what is added is f of two known numbers.
         var host = new AttentionHost(blocks: 1, norm: false);
+        host.to(ScalarType.Float64);
+        var x = _x.to(ScalarType.Float64);
         var adapter = host.Create(new Houlsby(5, "layers.*") { NonLinearity = name });
         using (no_grad())
         {
             foreach (var parameter in adapter.parameters())
                 parameter.zero_();
-            Part(adapter, "down.bias").copy_(tensor(new float[] { -2, 1.5f }));
+            Part(adapter, "down.bias").copy_(tensor(new double[] { -2, 1.5 }));
             Part(adapter, "up.weight")[0, 0] = 1;
             Part(adapter, "up.weight")[1, 1] = 1;
         }
 
-        var added = host.forward(adapter, new ForwardOptions(), _x) - host.forward(_x);
-        TensorAssert.Close(full([2, 5], (float)atMinusTwo), added.select(-1, 0), Tolerance);
-        TensorAssert.Close(full([2, 5], (float)atOneAndAHalf), added.select(-1, 1), Tolerance);
+        var added = host.forward(adapter, new ForwardOptions(), x) - host.forward(x);
+        TensorAssert.Close(full([2, 5], atMinusTwo, dtype: ScalarType.Float64), added.select(-1, 0), Tolerance);
+        TensorAssert.Close(full([2, 5], atOneAndAHalf, dtype: ScalarType.Float64), added.select(-1, 1), Tolerance);
     }
 
     [Fact]

@@ -193,7 +193,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("[CompacterPlusPlus(reduction: 8, NonLinearity = \"relu\", Gated = true)]", "phm_layer=true")]
     [InlineData("[Compacter(reduction: 8, PhmDim = 2, PhmRank = 3, SharedPhmRule = false, FactorizedPhmRule = true, FactorizedPhmW = false, SharedPhmW = true, PhmBias = false)]",
         "phm_layer=true;phm_dim=2;phm_rank=3;shared_phm_rule=false;factorized_phm_rule=true;factorized_phm_W=false;shared_W_phm=true;phm_bias=false;mh_adapter=true;original_ln_before=false;non_linearity=\"gelu\";use_gating=false")]
-    public void A_bottleneck_of_AdapterHub_is_declared_by_the_name_that_says_it_shortest_and_comes_back_from_ours(string declaration, string settings)
+    public void A_bottleneck_of_AdapterHub_is_declared_by_the_name_that_has_to_say_least_and_comes_back_from_ours(string declaration, string settings)
     {
         var config = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]![1]!.AsObject();
         foreach (var setting in settings.Split(';'))

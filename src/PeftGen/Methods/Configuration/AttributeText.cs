@@ -7,6 +7,9 @@ internal sealed class AttributeText(string method)
 {
     private readonly List<string> _arguments = [];
 
+    /// <summary>How many values are written.</summary>
+    public int Count => _arguments.Count;
+
     public AttributeText Argument(string name, object? value, object? otherwise = null)
     {
         if (!Equals(value, otherwise))
