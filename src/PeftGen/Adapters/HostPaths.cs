@@ -38,6 +38,20 @@ internal sealed class HostPaths
     /// <summary>The parts of the fused layer at a path; null: it is none.</summary>
     public IReadOnlyList<string>? PartsOf(string path) => _linear.GetValueOrDefault(path).Parts;
 
+    /// <summary>The index of the block that a path lies in: its first number, to which a decoder adds the number of its encoder's blocks; null: it lies in none.</summary>
+    public int? BlockOf(string path)
+    {
+        var segments = path.Split('.');
+        var at = Array.FindIndex(segments, segment => int.TryParse(segment, out _));
+        if (at < 0)
+            return null;
+        var index = int.Parse(segments[at], System.Globalization.CultureInfo.InvariantCulture);
+        if (at < 2 || segments[at - 2] != "decoder")
+            return index;
+        var encoder = string.Join(".", [.. segments[..(at - 2)], "encoder", segments[at - 1], ""]);
+        return index + Candidates.Where(c => c.Path.StartsWith(encoder, StringComparison.Ordinal) && int.TryParse(c.Path[encoder.Length..], out _)).Select(c => c.Path).Distinct().Count();
+    }
+
     public static HostPaths Of(nn.Module host) => new(host);
 
     /// <summary>The path in checkpoints of what is registered at a path: renamed fields, and properties under their own names.</summary>

@@ -71,6 +71,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
 
+    /// <summary>Indices of blocks that may not match, counted from the first block on; in an encoder-decoder the decoder's count on from the encoder's. Null: none.</summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }

@@ -67,8 +67,6 @@ internal sealed class Gate : Slot
 /// <summary>What AdapterHub calls the sites of gates.</summary>
 internal static class GateSites
 {
-    public const string Prefix = "self_prefix";
-
     public static string OfLinear(Site site) =>
         Has(site, "ffn_in") ? "intermediate_lora" : Has(site, "ffn_out") ? "output_lora" : "selfattn_lora";
 
