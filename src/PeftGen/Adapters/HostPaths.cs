@@ -9,9 +9,12 @@ namespace PeftGen;
 internal sealed class HostPaths
 {
     private const string BackingField = ">k__BackingField";
+    private static readonly IReadOnlySet<string> ListsOfBlocks = new HashSet<string> { "layers", "layer", "h", "block", "blocks", "resblocks" };
     private readonly Dictionary<string, string> _names = [];
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
+
+    private readonly Dictionary<string, int> _blocks;
 
     private HostPaths(nn.Module host)
     {
@@ -26,6 +29,7 @@ internal sealed class HostPaths
         var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
+        _blocks = Candidates.Select(c => BlockPath(c.Path)).OfType<string>().Distinct().Index().ToDictionary(block => block.Item, block => block.Index);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
@@ -38,18 +42,17 @@ internal sealed class HostPaths
     /// <summary>The parts of the fused layer at a path; null: it is none.</summary>
     public IReadOnlyList<string>? PartsOf(string path) => _linear.GetValueOrDefault(path).Parts;
 
-    /// <summary>The index of the block that a path lies in: its first number, to which a decoder adds the number of its encoder's blocks; null: it lies in none.</summary>
-    public int? BlockOf(string path)
+    /// <summary>The number of the block that a path lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
+    public int BlockOf(string path) => BlockPath(path) is { } block ? _blocks.GetValueOrDefault(block, -1) : -1;
+
+    /// <summary>The outermost block that a path lies in.</summary>
+    private static string? BlockPath(string path)
     {
         var segments = path.Split('.');
-        var at = Array.FindIndex(segments, segment => int.TryParse(segment, out _));
-        if (at < 0)
-            return null;
-        var index = int.Parse(segments[at], System.Globalization.CultureInfo.InvariantCulture);
-        if (at < 2 || segments[at - 2] != "decoder")
-            return index;
-        var encoder = string.Join(".", [.. segments[..(at - 2)], "encoder", segments[at - 1], ""]);
-        return index + Candidates.Where(c => c.Path.StartsWith(encoder, StringComparison.Ordinal) && int.TryParse(c.Path[encoder.Length..], out _)).Select(c => c.Path).Distinct().Count();
+        for (var i = 1; i < segments.Length; i++)
+            if (int.TryParse(segments[i], out _) && ListsOfBlocks.Contains(segments[i - 1]))
+                return string.Join('.', segments[..(i + 1)]);
+        return null;
     }
 
     public static HostPaths Of(nn.Module host) => new(host);

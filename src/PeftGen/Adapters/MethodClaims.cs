@@ -55,7 +55,7 @@ internal sealed class HostClaim
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
         && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)))
-        && (Claim.LeaveOut is null || _paths.BlockOf(candidate.Path) is not { } block || !Claim.LeaveOut.Contains(block));
+        && Claim.LeaveOut?.Contains(_paths.BlockOf(candidate.Path)) != true;
 
     /// <summary>A parameter's path and those of the modules that it lies in.</summary>
     private IEnumerable<TargetCandidate> Holders(string path)

@@ -45,6 +45,9 @@ public sealed class Site
     /// <summary>Whether a layer method of the group adapts the same layer; file keys of whole layers and biases depend on it.</summary>
     public bool SharesLayer { get; }
 
+    /// <summary>The number of the block that the site lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
+    public int Block => _creation.Paths.BlockOf(Path);
+
     /// <summary>For random starts; draws are made in the order of the tree.</summary>
     public Generator Generator => _creation.Generator;
 

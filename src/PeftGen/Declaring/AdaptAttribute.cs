@@ -62,6 +62,12 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
 public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
 {
+    /// <summary>
+    /// Blocks that do not match, counted through the model: a decoder's go on where the encoder's end. Null: none. Unlike <see cref="Layers"/>, the number is
+    /// not the one in the path.
+    /// </summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
     public string? Parameter { get; init; }
 
@@ -70,9 +76,6 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
-
-    /// <summary>Indices of blocks that may not match, counted from the first block on; in an encoder-decoder the decoder's count on from the encoder's. Null: none.</summary>
-    public IReadOnlyList<int>? LeaveOut { get; init; }
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
