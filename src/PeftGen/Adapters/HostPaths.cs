@@ -45,6 +45,9 @@ internal sealed class HostPaths
     /// <summary>The number of the block that a path lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
     public int BlockOf(string path) => BlockPath(path) is { } block ? _blocks.GetValueOrDefault(block, -1) : -1;
 
+    /// <summary>How many blocks the model has.</summary>
+    public int BlockCount => _blocks.Count;
+
     /// <summary>The outermost block that a path lies in.</summary>
     private static string? BlockPath(string path)
     {

@@ -75,6 +75,9 @@ public sealed class Site
     /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
     public bool IsForFile => _creation.IsForFile;
 
+    /// <summary>How many blocks the model has.</summary>
+    internal int BlockCount => _creation.Paths.BlockCount;
+
     /// <summary>Whether the model has a module at a path.</summary>
     internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
 

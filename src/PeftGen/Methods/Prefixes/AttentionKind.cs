@@ -33,11 +33,8 @@ internal readonly record struct AttentionPlace(string Base, AttentionKind Kind, 
     public static AttentionPlace Of(Site site)
     {
         var segments = site.Path.Split('.');
-        // What stands before the index of the block, without the list.
-        var above = segments.TakeWhile(segment => !int.TryParse(segment, out _)).SkipLast(1).ToList();
-        var half = above.LastOrDefault();
-        var inBase = half is "encoder" or "decoder" ? above.SkipLast(1).ToList() : above;
-        var path = string.Concat(inBase.Select(segment => segment + "."));
+        var path = AdapterHubKeys.BaseOf(site.Path);
+        var half = segments.TakeWhile(segment => !int.TryParse(segment, out _)).SkipLast(1).LastOrDefault();
         var both = half is "encoder" or "decoder" && site.HasModule($"{path}encoder") && site.HasModule($"{path}decoder");
         var kind = segments.Any(Crossing.Contains) ? AttentionKind.Cross : both && half == "encoder" ? AttentionKind.Encoder : AttentionKind.Self;
         return new(path, kind, both);

@@ -34,6 +34,7 @@ internal static class PrefixConfig
             ProjectionInput = projected ? config.Int("token_dim", 0) : 0,
             Slices = crossing ? PrefixSlices.AsHuggingFaceT5 : PrefixSlices.Own,
             ModulesToSave = config.Targets("modules_to_save") is { } modules ? string.Join(",", modules.Split(',').Distinct()) : null,
+            TaskType = config.Text("task_type"),
         };
     }
 
@@ -74,6 +75,7 @@ internal static class PrefixConfig
             LeaveOut = config.Ints("leave_out"),
             Slices = config.Choice("slices", PrefixSlices.Own),
             ModulesToSave = config.Targets("modules_to_save"),
+            TaskType = config.Text("task_type"),
         };
 
     public static void Write(JsonObject config, PrefixTuning values)
@@ -82,6 +84,8 @@ internal static class PrefixConfig
             WriteHuggingFace(config, values);
         else
             WriteOwn(config, values);
+        if (values.TaskType is not null)
+            config["task_type"] = values.TaskType;
         WriteModules(config, values.ModulesToSave);
     }
 

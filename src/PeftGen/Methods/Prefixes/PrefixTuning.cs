@@ -18,9 +18,10 @@ namespace PeftGen;
 [Merges(false)]
 public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string targets = "**", PrefixPositions positions = PrefixPositions.Shifted) : AdaptAttribute
 {
-    internal const string Beside = "beside";
+    private const string Beside = "beside", Door = "door";
 
     /// <summary>The number of positions.</summary>
+    [Adapts(SiteKind.Input, Targets = "**")]
     public int Length { get; } = length;
 
     /// <summary>The modules whose attention is adapted.</summary>
@@ -61,6 +62,9 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     [Adapts(SiteKind.Parameter, Optional = true)]
     public string? ModulesToSave { get; set; }
 
+    /// <summary>What HF PEFT's <c>task_type</c> is to be in files, for example <c>CAUSAL_LM</c>; it opens a prefix's file only with one. Default: none.</summary>
+    public string? TaskType { get; set; }
+
     /// <summary>Whether HF PEFT has a form for these values, on hosts where it means by them what they are.</summary>
     internal bool IsHuggingFace =>
         Positions == PrefixPositions.Shifted && !Gated && Dropout == 0 && LeaveOut is not { Length: > 0 } && Targets == (Slices == PrefixSlices.Own ? "**" : PrefixConfig.DecoderSelfAttention);
@@ -75,7 +79,12 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
 
     /// <inheritdoc/>
-    public override Slot CreateSlot(Site site) => site.Claim.Purpose == Beside ? TrainedParts.CreateSlot(site, PartNames.BesidePrompt) : new PrefixSlot(site, this);
+    public override Slot CreateSlot(Site site) => site.Claim.Purpose switch
+    {
+        Beside => TrainedParts.CreateSlot(site, PartNames.BesidePrompt),
+        Door => new PrefixInput(site, this),
+        _ => new PrefixSlot(site, this),
+    };
 
     /// <inheritdoc/>
     public override bool Reads(JsonObject config) => PrefixConfig.Reads(config);
@@ -92,11 +101,11 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
         .Property(nameof(Projection), Projection, 0).Property(nameof(ProjectionInput), ProjectionInput, 0)
         .Property(nameof(Gated), Gated, false).Property(nameof(SharedGate), SharedGate, true).Property(nameof(Pooling), Pooling, GatePooling.All)
         .Property(nameof(Dropout), Dropout, 0.0).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Slices), Slices, PrefixSlices.Own)
-        .Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+        .Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TaskType), TaskType).Property(nameof(Group), Group).ToString();
 
     private List<Claim> BuildClaims()
     {
-        List<Claim> claims = [new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
+        List<Claim> claims = [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
         if (ModulesToSave is not null)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Beside));
         return claims;
