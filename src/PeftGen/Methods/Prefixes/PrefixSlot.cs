@@ -60,6 +60,9 @@ internal sealed class PrefixSlot : AttentionSlot
         return cat([visible, whole], -1);
     }
 
+    /// <summary>ViT's attention had another path when the reference was written.</summary>
+    private string AdapterHubPath => Path.StartsWith("vit.layers.", StringComparison.Ordinal) ? $"vit.encoder.layer.{Path["vit.layers.".Length..]}.attention" : Path;
+
     public override IEnumerable<StoredTensor> Stored(FileFormat format) =>
-        _gate?.StoredAs(format == FileFormat.AdapterHub ? $"{Path}.prefix_tuning.prefix_gates.{{name}}" : $"{HuggingFaceKeys.Prefix}{Path}.prefix_gate") ?? [];
+        _gate?.StoredAs(format == FileFormat.AdapterHub ? $"{AdapterHubPath}.prefix_tuning.prefix_gates.{{name}}" : $"{HuggingFaceKeys.Prefix}{Path}.prefix_gate") ?? [];
 }
