@@ -59,6 +59,8 @@ public sealed class UniPELT(
     /// <inheritdoc/>
     protected override IEnumerable<AdaptAttribute> MakeParts()
     {
+        if (PrefixTargets is null && AdapterTargets is null && LoraTargets is null)
+            throw new AdapterException($"{this} names none of its parts, expected targets of the prefix, the adapter or LoRA.");
         if (PrefixTargets is not null)
             yield return new PrefixTuning(Length, PrefixTargets, Positions) { Projection = Projection, Gated = true, Pooling = Pooling, Group = Group };
         if (AdapterTargets is not null)
