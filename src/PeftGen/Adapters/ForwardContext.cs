@@ -49,6 +49,8 @@ public sealed class ForwardContext : IDisposable
         _states = whole._states;
         _whole = whole;
         _rows = rows.ToString();
+        PositionShift = whole.PositionShift;
+        PastTokens = whole.PastTokens;
         foreach (var (role, input) in whole._inputs)
             _inputs[role] = rows.SelectInput(whole, role, input);
     }
@@ -59,6 +61,8 @@ public sealed class ForwardContext : IDisposable
         _shared = [];
         _states = [];
         _rows = other._rows;
+        PositionShift = other.PositionShift;
+        PastTokens = other.PastTokens;
         foreach (var (role, input) in inputs)
             _inputs[role] = input;
     }
@@ -83,6 +87,17 @@ public sealed class ForwardContext : IDisposable
                 _inputs[role] = value;
         }
     }
+
+    /// <summary>How many tokens of each row the model holds in a cache from calls before; 0 without one. Generated code sets it from arguments that are an <see cref="ITokenCache"/>.</summary>
+    public long PastTokens { get; set; }
+
+    /// <summary>By how much the positions that the model computes are moved, see <see cref="Attention.Positions"/>; an input slot may set it.</summary>
+    public long PositionShift { get; set; }
+
+    /// <summary>What <see cref="Attention.Positions"/> is in compiled code.</summary>
+    /// <param name="positions">The positions that the model computed.</param>
+    /// <returns>The same tensor, or moved ones that belong to this context.</returns>
+    public Tensor Positions(Tensor positions) => PositionShift == 0 ? positions : Keep(positions + PositionShift);
 
     /// <summary>Keeps a tensor until the root's call returns, out of the scopes that the user's code opens.</summary>
     /// <param name="tensor">The tensor; the context owns it from here on.</param>

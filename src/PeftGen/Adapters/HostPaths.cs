@@ -91,6 +91,8 @@ internal sealed class HostPaths
         var children = module.named_children().ToList();
         foreach (var member in adaptable.NewAdapterNode().Members(module))
         {
+            if (member.IsInCode)
+                continue;
             if (member.Path != member.Name)
                 yield return (member.Name, member.Path);
             else if ((member.Kind is MemberKind.Layer or MemberKind.Child or MemberKind.Plain) && member.Host is nn.Module child && !children.Any(c => Property(c.name) == member.Name && ReferenceEquals(c.module, child)))
