@@ -27,6 +27,7 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         before.RequireSameBits("training an adapter");
         CheckMerge(host, Load(host), inputs, before);
         CheckSaved(host);
+        CheckEjected(host, inputs);
         if (expected.Has("logits_fp32"))
             CheckWide(new CompiledHost(type, golden.HostFolder), inputs);
     }
@@ -93,6 +94,21 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         using var quiet = no_grad();
         // An adapter that was rounded for its file is not the one that these logits were computed with.
         expected.Compare("logits_fp32", host.Run(host.Load(golden.AdapterFolder), inputs), golden.AdapterType == ScalarType.Float32 ? 1e-5 : golden.Tolerance);
+    }
+
+    /// <summary>What an adapter holds without the networks that serve training alone, and that it gives the same.</summary>
+    private void CheckEjected(CompiledHost host, Inputs inputs)
+    {
+        var adapter = Load(host).Eject();
+        var stored = Stored(adapter);
+        var keys = Names("extra.").Where(stored.ContainsKey).ToList();
+        foreach (var key in keys)
+            expected.Compare($"extra.{key}", stored[key], golden.Tolerance);
+        if (keys.Count == 0)
+            return;
+        using var quiet = no_grad();
+        expected.Compare("logits", host.Run(adapter, inputs), golden.Tolerance);
+        SavedFile.RequireRoundTrip(adapter, folder => host.Load(folder));
     }
 
     private Dictionary<string, Tensor> Stored(AdapterNode adapter) =>

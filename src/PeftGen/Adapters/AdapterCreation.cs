@@ -31,7 +31,7 @@ internal sealed class AdapterCreation
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
         Paths = HostPaths.Of(host);
-        _methods = values.Select(method => new MethodClaims(method, Paths)).ToList();
+        _methods = values.SelectMany(method => method.Parts).Select(method => new MethodClaims(method, Paths)).ToList();
     }
 
     public bool IsForFile { get; }

@@ -55,7 +55,9 @@ internal sealed class HostClaim
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
         && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)))
-        && Claim.LeaveOut?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != true && Claim.Blocks?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != false;
+        && Claim.LeaveOut?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != true
+        && Claim.Blocks?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != false
+        && (Claim.LastBlocks is null || _paths.Blocks.NumberOf(candidate.Path) >= _paths.Blocks.Count - Claim.LastBlocks);
 
     /// <summary>A parameter's path and those of the modules that it lies in.</summary>
     private IEnumerable<TargetCandidate> Holders(string path)

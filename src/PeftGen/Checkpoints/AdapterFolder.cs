@@ -112,7 +112,7 @@ internal static class AdapterFolder
     /// </summary>
     private static (AdapterConfig config, IReadOnlyList<AdaptAttribute> values) Match(AdapterConfig config, IReadOnlyList<AdaptAttribute> declared, string path)
     {
-        var free = declared.Index().ToList();
+        var free = declared.SelectMany(method => method.Parts).Index().ToList();
         var matches = new List<(int order, JsonObject part, AdaptAttribute value)>();
         foreach (var part in config.Methods)
         {

@@ -18,6 +18,9 @@ public abstract class AdaptAttribute : Attribute
     /// <summary>The group that the method belongs to; methods of one group apply together. Default: the group without a name.</summary>
     public string? Group { get; set; }
 
+    /// <summary>The methods that this one stands for, which act in its place. Default: itself.</summary>
+    public virtual IReadOnlyList<AdaptAttribute> Parts => [this];
+
     /// <summary>The sites that the method wants with its present values.</summary>
     public abstract IReadOnlyList<Claim> Claims { get; }
 
@@ -82,6 +85,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>For layers: whether it is no mistake if the model has none of them.</summary>
     public bool Optional { get; init; }
+
+    /// <summary>How many of the last blocks may match; null: all.</summary>
+    public int? LastBlocks { get; init; }
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }

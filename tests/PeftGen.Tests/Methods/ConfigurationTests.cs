@@ -152,7 +152,7 @@ public sealed class ConfigurationTests : IDisposable
     public void A_union_of_AdapterHub_is_read_by_each_method()
     {
         var parts = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]!.AsArray().Select(part => part!.AsObject()).ToList();
-        Assert.Equal("[PrefixTuning(length: 3, Gated = true)]", Read(new PrefixTuning(), parts[0]).ToString());
+        Assert.Equal("[PrefixTuning(length: 3, positions: PrefixPositions.Kept, Gated = true)]", Read(new PrefixTuning(), parts[0]).ToString());
         Assert.Equal("[Bottleneck(reduction: 8, Gated = true)]", Read(new Bottleneck(), parts[1]).ToString());
         Assert.Equal("[LoRA(rank: 3, alpha: 2, targets: \"q,v\", Gated = true)]", Read(new LoRA(), parts[2]).ToString());
 
@@ -166,9 +166,6 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, "flat", "false")]
-    [InlineData(0, "leave_out", "[1]")]
-    [InlineData(0, "shared_gating", "false")]
     [InlineData(1, "inv_adapter", "\"nice\"")]
     [InlineData(1, "scaling", "\"learnt\"")]
     [InlineData(1, "residual_before_ln", "\"pre_add\"")]
@@ -212,6 +209,9 @@ public sealed class ConfigurationTests : IDisposable
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
                 new MTLLoRA(3, 2, 5, "layers.1") { Projections = 2, Sharpness = 0.5, Dropout = 0.25 },
+                new PrefixTuning(4, positions: PrefixPositions.Kept) { Projection = 6, ProjectionInput = 3, Gated = true, SharedGate = false, Dropout = 0.25, LeaveOut = [1], ModulesToSave = "head" },
+                new PrefixTuning(4, "**.SelfAttention") { Slices = PrefixSlices.AsHuggingFaceT5 },
+                new AdaptionPrompt(4, 2, "attn") { TaskType = "CAUSAL_LM" },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
                 new Houlsby(5.5, "layers.1") { LeaveOut = [3], ReductionPattern = "0=2", LearnedScaling = LearnedScaling.Channel, StochasticDepth = 0.25 },
                 new ParallelAdapter(targets: "layers.1") { Scaling = 0.5, Init = BottleneckInit.Houlsby },

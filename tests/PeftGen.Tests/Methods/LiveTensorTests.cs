@@ -63,7 +63,7 @@ public sealed class LiveTensorTests
         using var bottleneck = host.Create(new Bottleneck(reduction: 2, targets: "layers.*") { Gated = true });
         using var form = host.Create(new Houlsby(reduction: 2, targets: "layers.*") { LnBefore = true, LnAfter = true, AdapterResidualBeforeLn = true, LearnedScaling = LearnedScaling.Channel, Dropout = 0.1, StochasticDepth = 0.1, NonLinearity = "mish" });
         using var compacter = host.Create(new CompacterPlusPlus(reduction: 2.5, targets: "layers.*") { PhmDim = 2, SharedPhmW = true, FactorizedPhmRule = true, ResidualBeforeLn = AdapterResidual.PostAdd, NonLinearity = "gelu_new" });
-        using var prefix = host.Create(new PrefixTuning(length: 2) { Gated = true });
+        using var prefix = host.Create(new PrefixTuning(length: 2) { Projection = 3, Gated = true, SharedGate = false });
         using var x = Fill.Values(3, 2, 4, AttentionBlock.Dim);
         using var k = Fill.Values(4, 2, AttentionBlock.KeyHeads, 4, AttentionBlock.HeadDim);
         using var mask = zeros(2, 1, 1, 4);

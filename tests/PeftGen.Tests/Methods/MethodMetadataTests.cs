@@ -29,6 +29,9 @@ public sealed class MethodMetadataTests
         new LNTuning("ln_f") { ModulesToSave = "lm_head", Exclude = "norm" },
         new TrainableTokens([1], "wte"),
         new PrefixTuning { Gated = true },
+        new PrefixTuning(positions: PrefixPositions.Kept) { ModulesToSave = "classifier" },
+        new AdaptionPrompt(),
+        new AdaptionPrompt(5, 2, "attn") { Unprojected = true },
         new Bottleneck(targets: "mlp") { Gated = true },
         new Houlsby(),
         new ParallelAdapter(targets: "mlp,self_attn"),
@@ -78,7 +81,7 @@ public sealed class MethodMetadataTests
     public void Exactly_one_method_reads_what_it_writes(AdaptAttribute method)
     {
         var config = new System.Text.Json.Nodes.JsonObject { ["peft_type"] = method.PeftType };
-        AdaptAttribute[] all = [new LoRA(), new MTLLoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck(), new Compacter(), new LoReFT(), new NoReFT(), new DiReFT(), new Invertible()];
+        AdaptAttribute[] all = [new LoRA(), new MTLLoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new AdaptionPrompt(), new Bottleneck(), new Compacter(), new LoReFT(), new NoReFT(), new DiReFT(), new Invertible()];
         var reader = Assert.Single(all, m => m.Reads(config));
         Assert.True(reader.GetType().IsInstanceOfType(method), $"{reader} reads what {method} writes");
         Assert.True(method.Reads(config), $"{method} does not read {method.PeftType}");

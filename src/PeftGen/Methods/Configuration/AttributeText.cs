@@ -13,7 +13,7 @@ internal sealed class AttributeText(string method)
     public AttributeText Argument(string name, object? value, object? otherwise = null)
     {
         if (!Equals(value, otherwise))
-            _arguments.Add($"{name}: {Literal(value)}");
+            _arguments.Add($"{name}: {(value is null ? "null" : Literal(value))}");
         return this;
     }
 
