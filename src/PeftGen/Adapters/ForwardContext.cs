@@ -24,6 +24,7 @@ public sealed class ForwardContext : IDisposable
 {
     private readonly Dictionary<InputRole, Tensor> _inputs = [];
     private readonly Dictionary<object, Tensor> _shared;
+    private readonly Dictionary<object, object> _states;
     private readonly List<IDisposable> _kept = [];
     private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
@@ -35,6 +36,7 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options ?? new ForwardOptions();
         _shared = [];
+        _states = [];
         foreach (var (role, input) in Options.Inputs ?? new Dictionary<InputRole, Tensor>())
             _inputs[role] = input;
         this[InputRole.TaskIds] = Options.TaskIds;
@@ -44,6 +46,7 @@ public sealed class ForwardContext : IDisposable
     {
         Options = whole.Options;
         _shared = whole._shared;
+        _states = whole._states;
         _whole = whole;
         _rows = rows.ToString();
         PositionShift = whole.PositionShift;
@@ -56,6 +59,7 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options;
         _shared = [];
+        _states = [];
         _rows = other._rows;
         PositionShift = other.PositionShift;
         PastTokens = other.PastTokens;
@@ -112,6 +116,15 @@ public sealed class ForwardContext : IDisposable
         if (!_shared.TryGetValue(key, out var tensor))
             _shared[key] = tensor = Keep(compute());
         return tensor;
+    }
+
+    /// <summary>What the slots of one method tell each other about this call; made where none is there yet.</summary>
+    /// <param name="key">What identifies it, for example a part that the slots share.</param>
+    internal T State<T>(object key) where T : class, new()
+    {
+        if (!_states.TryGetValue((key, typeof(T)), out var state))
+            _states[(key, typeof(T))] = state = new T();
+        return (T)state;
     }
 
     /// <summary>Records a value if the caller asked for records.</summary>

@@ -66,6 +66,8 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     {
         var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
         method.WriteConfig(config, root.FileTargets(method));
+        foreach (var shared in root.Shared.Where(slot => ReferenceEquals(root.MethodOf(slot), method)))
+            shared.Describe(config);
         return config;
     }
 
@@ -74,7 +76,24 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         : [];
 
     private static IReadOnlyList<JsonObject> Union(JsonObject config, string source) =>
-        TextAt(config, "architecture") == "union" ? Objects(config["configs"], source, "configs") : [config];
+        TextAt(config, "architecture") == "union" ? [.. Objects(config["configs"], source, "configs").SelectMany(Split)] : Split(config);
+
+    /// <summary>A bottleneck's configuration may hold that of an invertible adapter, which is a method of its own here.</summary>
+    private static JsonObject[] Split(JsonObject config)
+    {
+        const string Whole = "inv_adapter", Reduction = "inv_adapter_reduction_factor", Shared = "non_linearity";
+        if (config[Whole] is null)
+            return [config];
+        var rest = config.DeepClone().AsObject();
+        var part = new JsonObject { ["architecture"] = Invertible.Part, [Shared] = rest[Shared]?.DeepClone() };
+        foreach (var field in (string[])[Whole, Reduction])
+        {
+            part[field] = rest[field]?.DeepClone();
+            rest.Remove(field);
+        }
+
+        return [rest, part];
+    }
 
     private static List<JsonObject> Objects(JsonNode? node, string source, string field)
     {

@@ -42,9 +42,13 @@ public static class RoleTable
         new("hub_intermediate", "intermediate.dense c_fc fc1 down_proj wi wi_1"),
         new("hub_output", "output.dense mlp.c_proj fc2 up_proj DenseReluDense.wo", except: "attention.output.dense"),
         new("embed", "embed_tokens word_embeddings wte tok_embeddings embed_in shared"),
+        new("blocks", "layers.* layer.* h.* block.*", except: "block.*.layer.*"),
+        new("embeddings", "embed_tokens drop", except: "decoder.embed_tokens decoder.drop mlp.drop attn.drop"),
         new("norms", "input_layernorm post_attention_layernorm norm LayerNorm layer_norm layernorm final_layer_norm ln_1 ln_2 ln_f layernorm_before layernorm_after"),
         new("ffn", "output mlp DenseReluDense feed_forward", except: "attention.output"),
         new("attention", "attention.output self_attn attn SelfAttention"),
+        new("self_attention", "attention.output self_attn attn SelfAttention layers.*.attention"),
+        new("cross_attention", "EncDecAttention encoder_attn crossattention.output"),
         Head,
     ];
 
