@@ -13,6 +13,7 @@ internal sealed class HostPaths
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
+
     private HostPaths(nn.Module host)
     {
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))
@@ -23,6 +24,7 @@ internal sealed class HostPaths
             if (module is IAdaptable adaptable)
                 foreach (var (fused, parts) in Fused(module, adaptable))
                     _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
+        Blocks = new BlockNumbers(host.named_modules().Select(m => (InCheckpoint(m.name), m.module)));
         var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
@@ -31,6 +33,9 @@ internal sealed class HostPaths
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
+
+    /// <summary>The model's blocks.</summary>
+    public BlockNumbers Blocks { get; }
 
     /// <summary>Whether a path is that of a linear layer.</summary>
     public bool IsLinear(string path) => _linear.ContainsKey(path);

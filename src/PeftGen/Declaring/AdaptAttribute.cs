@@ -62,6 +62,12 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
 public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
 {
+    /// <summary>
+    /// Blocks that do not match, counted through the model: a decoder's go on where the encoder's end. Null: none. Unlike <see cref="Layers"/>, the number is
+    /// not the one in the path.
+    /// </summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
     public string? Parameter { get; init; }
 
@@ -70,6 +76,12 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
+
+    /// <summary>The only blocks that match, counted as <see cref="LeaveOut"/>; null: all.</summary>
+    public IReadOnlyList<int>? Blocks { get; init; }
+
+    /// <summary>For layers: whether it is no mistake if the model has none of them.</summary>
+    public bool Optional { get; init; }
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
