@@ -10,7 +10,11 @@ internal static class RootModelBuilder
     {
         ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
+        ["token_type_ids"] = "TokenTypeIds",
+        ["decoder_input_ids"] = "DecoderInputIds",
+        ["encoder_outputs"] = "EncoderOutputs", ["encoded"] = "EncoderOutputs",
         ["position_ids"] = "PositionIds",
+        ["task_ids"] = "TaskIds",
         ["labels"] = "Labels",
     };
 

@@ -19,15 +19,22 @@ internal sealed class AdapterCreation
     private readonly Dictionary<TargetList, ResolvedTargets> _resolved = [];
     private AdaptAttribute? _asked;
 
-    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
+    /// <param name="host">The model.</param>
+    /// <param name="values">The methods with their values.</param>
+    /// <param name="generator">For random starts and dropout; null: seeded from torch's own generator.</param>
+    /// <param name="isForFile">Whether a file is read into the adapter.</param>
+    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator, bool isForFile = false)
     {
         _host = host;
+        IsForFile = isForFile;
         Generator = generator ?? NewGenerator();
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
         Paths = HostPaths.Of(host);
         _methods = values.Select(method => new MethodClaims(method, Paths)).ToList();
     }
+
+    public bool IsForFile { get; }
 
     public Generator Generator { get; }
 

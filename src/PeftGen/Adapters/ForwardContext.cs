@@ -9,6 +9,9 @@ public sealed class ForwardOptions
     /// <summary>Inputs that the model's signature lacks, by role.</summary>
     public IReadOnlyDictionary<InputRole, Tensor>? Inputs { get; init; }
 
+    /// <summary>The number of each row's task, counted from 0, <c>[batch]</c> Int64; null: what <see cref="Inputs"/> or the model's own arguments say.</summary>
+    public Tensor? TaskIds { get; init; }
+
     /// <summary>Where slots write what they found out, such as the values of gates; null: nowhere. The entries belong to the caller.</summary>
     public IDictionary<string, Tensor>? Records { get; init; }
 }
@@ -21,6 +24,7 @@ public sealed class ForwardContext : IDisposable
 {
     private readonly Dictionary<InputRole, Tensor> _inputs = [];
     private readonly Dictionary<object, Tensor> _shared;
+    private readonly Dictionary<object, object> _states;
     private readonly List<IDisposable> _kept = [];
     private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
@@ -32,14 +36,17 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options ?? new ForwardOptions();
         _shared = [];
+        _states = [];
         foreach (var (role, input) in Options.Inputs ?? new Dictionary<InputRole, Tensor>())
             _inputs[role] = input;
+        this[InputRole.TaskIds] = Options.TaskIds;
     }
 
     private ForwardContext(ForwardContext whole, RowGroup rows)
     {
         Options = whole.Options;
         _shared = whole._shared;
+        _states = whole._states;
         _whole = whole;
         _rows = rows.ToString();
         PositionShift = whole.PositionShift;
@@ -52,6 +59,7 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options;
         _shared = [];
+        _states = [];
         _rows = other._rows;
         PositionShift = other.PositionShift;
         PastTokens = other.PastTokens;
@@ -108,6 +116,15 @@ public sealed class ForwardContext : IDisposable
         if (!_shared.TryGetValue(key, out var tensor))
             _shared[key] = tensor = Keep(compute());
         return tensor;
+    }
+
+    /// <summary>What the slots of one method tell each other about this call; made where none is there yet.</summary>
+    /// <param name="key">What identifies it, for example a part that the slots share.</param>
+    internal T State<T>(object key) where T : class, new()
+    {
+        if (!_states.TryGetValue((key, typeof(T)), out var state))
+            _states[(key, typeof(T))] = state = new T();
+        return (T)state;
     }
 
     /// <summary>Records a value if the caller asked for records.</summary>

@@ -97,6 +97,35 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void What_is_left_out_stands_in_the_names()
+    {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "llama"));
+        var written = Saved(new LoRA(rank: 2, targets: "q,v") { LeaveOut = [0] });
+        Assert.Equal("[\"model.layers.1.self_attn.q_proj\",\"model.layers.1.self_attn.v_proj\"]", Text(written["target_modules"]));
+        written = Saved(new IA3("regex:.*[kv]_proj", "") { LeaveOut = [1] });
+        Assert.Equal("[\"model.layers.0.self_attn.k_proj\",\"model.layers.0.self_attn.v_proj\"]", Text(written["target_modules"]));
+
+        JsonObject Saved(AdaptAttribute values)
+        {
+            using var folder = new TempFolder();
+            using var adapter = model.Create(values);
+            adapter.Save(folder.Path);
+            return JsonNode.Parse(File.ReadAllText(folder["adapter_config.json"]))!.AsObject();
+        }
+    }
+
+    [Fact]
+    public void Blocks_that_are_left_out_are_counted_through_all_stacks()
+    {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "t5"));
+        var first = model.named_children().First(c => c.name is "encoder" or "decoder").name;
+        var second = first == "encoder" ? "decoder" : "encoder";
+        using var adapter = model.Create(new LoRA(rank: 2, targets: "o") { LeaveOut = [1, 2] });
+        var blocks = adapter.Slots().Select(slot => string.Join('.', slot.Path.Split('.')[..3])).Distinct().Order();
+        Assert.Equal(((string[])[$"{first}.block.0", $"{second}.block.1"]).Order(), blocks);
+    }
+
+    [Fact]
     public void A_regular_expression_stays_one()
     {
         var file = JsonFileOf("lora/llama-patterns");
@@ -182,6 +211,7 @@ public sealed class ConfigurationTests : IDisposable
         foreach (var method in (AdaptAttribute[])
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
+                new MTLLoRA(3, 2, 5, "layers.1") { Projections = 2, Sharpness = 0.5, Dropout = 0.25 },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
                 new Houlsby(5.5, "layers.1") { LeaveOut = [3], ReductionPattern = "0=2", LearnedScaling = LearnedScaling.Channel, StochasticDepth = 0.25 },
                 new ParallelAdapter(targets: "layers.1") { Scaling = 0.5, Init = BottleneckInit.Houlsby },
@@ -189,7 +219,7 @@ public sealed class ConfigurationTests : IDisposable
             ])
         {
             var config = new JsonObject { ["peft_type"] = method.PeftType };
-            method.WriteConfig(config, new Dictionary<Claim, IReadOnlyList<string>>());
+            method.WriteConfig(config, method.Claims.ToDictionary(claim => claim, claim => (IReadOnlyList<string>)[claim.Targets.Text]));
             Assert.True(method.Reads(config));
             Assert.Equal(method.ToString(), method.ReadConfig(config).ToString());
         }

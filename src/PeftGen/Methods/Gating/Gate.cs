@@ -70,7 +70,7 @@ internal static class GateSites
     public const string Prefix = "self_prefix";
 
     public static string OfLinear(Site site) =>
-        Has(site, "ffn_in") ? "intermediate_lora" : Has(site, "ffn_out") ? "output_lora" : "selfattn_lora";
+        Has(site, "hub_intermediate") ? "intermediate_lora" : Has(site, "hub_output") ? "output_lora" : "selfattn_lora";
 
     public static string OfResidual(Site site) => Has(site, "self_attention") ? "mh_adapter" : Has(site, "cross_attention") ? "cross_adapter" : "output_adapter";
 
