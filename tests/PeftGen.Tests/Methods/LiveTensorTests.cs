@@ -50,10 +50,10 @@ public sealed class LiveTensorTests
 
         using var mask1 = ones(1, 3);
         var real = new ForwardOptions { Inputs = new Dictionary<InputRole, Tensor> { [InputRole.AttentionMask] = mask1 } };
-        foreach (var form in (ReFT[])[new LoReFT(2, 1, 1, "embed_tokens") { StoresBase = true, NonLinearity = "gelu" }, new NoReFT(2, 1, 1, "embed_tokens"), new DiReFT(2, 1, 1, "embed_tokens")])
+        foreach (var reft in (ReFT[])[new LoReFT(2, 1, 1, "embed_tokens") { StoresBase = true, NonLinearity = "gelu" }, new NoReFT(2, 1, 1, "embed_tokens"), new DiReFT(2, 1, 1, "embed_tokens")])
         {
-            using var states = embedding.Create(form);
-            Check(form.ToString(), () => embedding.forward(states, real, ids).Dispose());
+            using var states = embedding.Create(reft);
+            Check(reft.ToString(), () => embedding.forward(states, real, ids).Dispose());
         }
 
         using var coupling = embedding.Create(new Invertible(2, "embed_tokens", null));
