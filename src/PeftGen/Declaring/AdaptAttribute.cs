@@ -83,6 +83,12 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>How many of the last blocks may match; null: all.</summary>
     public int? LastBlocks { get; init; }
 
+    /// <summary>The only blocks that match, counted as <see cref="LeaveOut"/>; null: all.</summary>
+    public IReadOnlyList<int>? Blocks { get; init; }
+
+    /// <summary>For layers: whether it is no mistake if the model has none of them.</summary>
+    public bool Optional { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }
