@@ -72,9 +72,6 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
-    /// <summary>Whether the model has a module at a path.</summary>
-    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
-
     /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
     public bool IsForFile => _creation.IsForFile;
 
