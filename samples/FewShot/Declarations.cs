@@ -1,0 +1,9 @@
+using PeftGen;
+
+namespace PeftGen.Models;
+
+// All that is declared: a group for each method that is compared. The rest of the class is samples/Models/Bert, as it stands.
+[LoRA(rank: 8, targets: "q,v", Group = "lora")]
+[IA3(Group = "ia3")]
+[Bottleneck(reduction: 8, Group = "pfeiffer")]
+public partial class BertModel;
