@@ -43,9 +43,12 @@ internal sealed class FewShotRun(string folder, BertConfig config, SentenceSplit
         var trained = classifier.Trained;
         var times = new List<TimeSpan> { TimeSpan.Zero };
         var options = new TrainerOptions { Steps = batches.Count, LearningRate = method.LearningRate, Schedule = Schedules.Linear(Warmup) };
+        var before = Environment.CpuUsage.TotalTime;
         var curve = Trainer.Run(trained, options, step => classifier.Loss(batches[step], padding), progress => times.Add(progress.Elapsed), cancellation);
+        var processor = (Environment.CpuUsage.TotalTime - before).TotalSeconds / batches.Count;
         var seconds = times.Zip(times.Skip(1), (start, end) => (end - start).TotalSeconds).Order().ToArray();
         return new RunResult(
-            setup, method.Name, k, seed, classifier.Accuracy(split.Test, padding, cancellation), trained.Sum(parameter => parameter.numel()), batches.Count, seconds[seconds.Length / 2], curve.Recent);
+            setup, method.Name, k, seed, classifier.Accuracy(split.Test, padding, cancellation), trained.Sum(parameter => parameter.numel()),
+            batches.Count, seconds[seconds.Length / 2], processor, curve.Recent);
     }
 }

@@ -15,8 +15,9 @@ internal sealed record RunKey(string Method, int K, int Seed);
 /// <param name="Trained">How many numbers trained, the classifier's with them.</param>
 /// <param name="Steps">How many times the optimizer stepped.</param>
 /// <param name="SecondsPerStep">The median step's time.</param>
+/// <param name="ProcessorSecondsPerStep">The processor's time of a step, over all cores, on average: what other programs on the machine change little.</param>
 /// <param name="Loss">The moving average of the loss at the end of training.</param>
-internal sealed record RunResult(string Setup, string Method, int K, int Seed, double Accuracy, long Trained, int Steps, double SecondsPerStep, double Loss)
+internal sealed record RunResult(string Setup, string Method, int K, int Seed, double Accuracy, long Trained, int Steps, double SecondsPerStep, double ProcessorSecondsPerStep, double Loss)
 {
     /// <summary>What was run.</summary>
     public RunKey Key() => new(Method, K, Seed);

@@ -13,7 +13,8 @@ internal sealed class Summary
                 pair.method.Title,
                 pair.own[0].Trained,
                 Sizes.ToDictionary(k => k, k => Accuracy.Of([.. pair.own.Where(result => result.K == k).Select(result => result.Accuracy)])),
-                pair.own.Select(result => result.SecondsPerStep).Order().ElementAt(pair.own.Count / 2)))];
+                Median(pair.own, result => result.SecondsPerStep),
+                Median(pair.own, result => result.ProcessorSecondsPerStep)))];
     }
 
     /// <summary>The sizes of training sets that there are results of.</summary>
@@ -21,6 +22,8 @@ internal sealed class Summary
 
     /// <summary>One for each method that there are results of.</summary>
     public IReadOnlyList<SummaryRow> Rows { get; }
+
+    private static double Median(List<RunResult> runs, Func<RunResult, double> seconds) => runs.Select(seconds).Order().ElementAt(runs.Count / 2);
 }
 
 /// <summary>A method's results.</summary>
@@ -28,7 +31,8 @@ internal sealed class Summary
 /// <param name="Trained">How many numbers train.</param>
 /// <param name="Accuracies">By the size of the training set; null where there is no result.</param>
 /// <param name="SecondsPerStep">The median over its runs.</param>
-internal sealed record SummaryRow(string Title, long Trained, IReadOnlyDictionary<int, Accuracy?> Accuracies, double SecondsPerStep);
+/// <param name="ProcessorSecondsPerStep">The same of the processor's time.</param>
+internal sealed record SummaryRow(string Title, long Trained, IReadOnlyDictionary<int, Accuracy?> Accuracies, double SecondsPerStep, double ProcessorSecondsPerStep);
 
 /// <summary>Accuracy over several seeds.</summary>
 /// <param name="Mean">The mean.</param>
