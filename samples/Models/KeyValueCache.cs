@@ -7,7 +7,7 @@ namespace PeftGen.Models;
 /// The keys and values of the tokens that a decoder has seen, so that the next forward takes only the new ones. It is handed
 /// to forward and belongs to one sequence of calls: use one for each generation. For inference only.
 /// </summary>
-public sealed class KeyValueCache : IDisposable
+public sealed class KeyValueCache : ITokenCache, IDisposable
 {
     private readonly List<(Tensor Keys, Tensor Values, long Length)> _layers = [];
 

@@ -33,6 +33,7 @@ public sealed class CompiledHost
     public Tensor Run(AdapterNode adapter, Inputs inputs, ForwardOptions? options = null)
     {
         var method = AdaptedForward();
+        options = new ForwardOptions { Inputs = options?.Inputs, Records = options?.Records, TaskIds = inputs.TaskIds };
         return Logits(method.Invoke(Model, BindingFlags.DoNotWrapExceptions, null, [adapter, options, .. inputs.For(method.GetParameters()[2..])], null));
     }
 
@@ -87,6 +88,9 @@ public sealed class CompiledHost
         var labels = inputs.Labels;
         if (labels.dim() == 1)
             return nn.functional.cross_entropy(logits, labels);
+        // Positions that an adapter puts in front are nobody's to predict.
+        if (logits.shape[1] > labels.shape[1])
+            labels = cat([full([labels.shape[0], logits.shape[1] - labels.shape[1]], -100, labels.dtype), labels], 1);
         if (inputs.HasDecoder)
             return nn.functional.cross_entropy(logits.flatten(0, 1).to(ScalarType.Float32), labels.flatten(), ignore_index: -100);
         var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]).to(ScalarType.Float32);

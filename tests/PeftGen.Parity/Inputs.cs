@@ -8,6 +8,7 @@ namespace PeftGen.Parity;
 /// <summary>The recorded inputs, by name.</summary>
 public sealed class Inputs
 {
+    private const string Tasks = "task_ids";
     private readonly Dictionary<string, Tensor> _tensors;
 
     /// <summary>Takes the inputs of a case.</summary>
@@ -44,6 +45,9 @@ public sealed class Inputs
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
 
+    /// <summary>The tasks of the rows, which the adapter wants and no host; null: there are none.</summary>
+    public Tensor? TaskIds => _tensors.GetValueOrDefault(Tasks);
+
     /// <summary>Whether the labels are what a decoder puts out, token by token.</summary>
     public bool HasDecoder { get; }
 
@@ -53,7 +57,7 @@ public sealed class Inputs
     /// <summary>The arguments for parameters, by name; the others get their defaults.</summary>
     public object?[] For(IReadOnlyList<ParameterInfo> parameters)
     {
-        var unknown = _tensors.Keys.Except(parameters.Select(p => p.Name!)).Where(n => n != "labels").ToList();
+        var unknown = _tensors.Keys.Except(parameters.Select(p => p.Name!)).Where(n => n is not ("labels" or Tasks)).ToList();
         if (unknown.Count > 0)
             throw new ParityException($"input.{unknown[0]}: the host takes no such input");
         return parameters.Select(p => _tensors.TryGetValue(p.Name!, out var tensor) ? tensor

@@ -9,9 +9,9 @@ internal static class BodyEmitter
     {
         var node = $"Adapter {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}";
         var rest = body.Parameters.Length == 0 ? "" : ", " + body.Parameters;
-        if (body.Checkpointed is { } arguments)
+        if (body.Body is not null && (body.Checkpointed is not null || body.Output is not null))
         {
-            EmitCheckpoint(writer, model, body, arguments.ToList(), $"{node}{rest}");
+            EmitOuter(writer, model, body, $"{node}{rest}");
             writer.Line($"private {body.ReturnType} {model.Names.Once}({node}{rest}){(body.Body!.IsExpression ? " =>" : "")}");
             EmitText(writer, body.Body);
         }
@@ -42,18 +42,28 @@ internal static class BodyEmitter
             EmitText(writer, body.Body);
     }
 
-    /// <summary>A block's forward in two: one that may keep nothing but its inputs, and one with the user's text.</summary>
-    private static void EmitCheckpoint(SourceWriter writer, ClassModel model, BodyModel body, List<ArgumentModel> arguments, string parameters)
+    /// <summary>A forward in two: one with the user's text, and one around it, which may keep nothing but the inputs, and runs the output through its slot.</summary>
+    private static void EmitOuter(SourceWriter writer, ClassModel model, BodyModel body, string parameters)
     {
         var names = model.Names;
+        var (open, close) = body.Output is { } output ? ($"{names.Adapter}.{output}.leave({names.Context}, ", ")") : ("", "");
+        if (body.Checkpointed is not { } checkpointed)
+        {
+            writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
+            writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
+            writer.Indented($"{open}{names.Once}({names.Adapter}, {names.Context}, {body.Arguments}){close};").Line();
+            return;
+        }
+
+        var arguments = checkpointed.ToList();
         var tensors = arguments.Where(a => a.IsTensor).ToList();
         var given = arguments.Select(a => a.IsTensor ? $"{names.Inputs}[{tensors.IndexOf(a)}]{(model.Nullable && !a.IsNullable ? "!" : "")}" : a.Name);
         writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>");
         writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
-        writer.Indented($"{names.Adapter}.GradientCheckpointing{string.Concat(arguments.Where(a => a.IsAbsent).Select(a => $" && {a.Name} is null"))}");
+        writer.Indented($"{open}{names.Adapter}.GradientCheckpointing{string.Concat(arguments.Where(a => a.IsAbsent).Select(a => $" && {a.Name} is null"))}");
         writer.Indented($"    ? GradientCheckpoint.Run({names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
         writer.Indented($"        {string.Join(", ", tensors.Select(t => t.Name))})");
-        writer.Indented($"    : {names.Once}({names.Adapter}, {names.Context}, {body.Arguments});").Line();
+        writer.Indented($"    : {names.Once}({names.Adapter}, {names.Context}, {body.Arguments}){close};").Line();
     }
 
     /// <summary>Prints the user's text so that each of its lines is known to the debugger as the line that it was copied from.</summary>

@@ -40,7 +40,9 @@ internal static class NodeEmitter
     {
         var summary = member.Kind switch
         {
-            "Residual" => "Where a sub-layer's output meets its residual.",
+            "Residual" => member.Path.Length == 0 ? "Where the output meets its residual." : $"Where the output of <c>{member.Path}</c> meets its residual.",
+            "Output" => "What the class's forward returns.",
+            "Input" => "The inputs of a call, before the model sees them.",
             "Attention" => "Where keys and values enter attention.",
             "Parameter" => $"In place of <c>{member.Name}</c>; null where it is not adapted.",
             "Layer" => $"Beside <c>{member.Name}</c>; null where it is not adapted.",
@@ -77,8 +79,9 @@ internal static class NodeEmitter
         yield return $"\"{member.Name}\"";
         if (member.Host is not null)
             yield return $"self.{member.Host}";
-        if (member.Path != member.Name)
-            yield return $"\"{member.Path}\"";
+        var isInCode = member.Kind is "Residual" or "Attention" or "Output" or "Input";
+        if (member.Path != (isInCode ? "" : member.Name))
+            yield return $"{(isInCode ? "path: " : "")}\"{member.Path}\"";
     }
 
     private static string Cref(string name) => name.Replace('<', '{').Replace('>', '}');

@@ -83,8 +83,21 @@ internal static class RootEmitter
         writer.Line($"using var {context} = new {ClassEmitter.Context}({model.Names.Options});");
         foreach (var input in entry.Inputs)
             writer.Line($"{context}[global::PeftGen.InputRole.{input.Role}] = {input.Expression};");
-        EmitReturn(writer, model, entry, $"{entry.Name}({adapter}, {context}{arguments})", isLast: true);
+        if (entry.Cache is { } cache)
+            writer.Line($"{context}.PastTokens = {cache}?.Length ?? 0;");
+        EmitReturn(writer, model, entry, root.Input is { } slot ? WithInput(writer, model, entry, slot) : $"{entry.Name}({adapter}, {context}{arguments})", isLast: true);
         writer.Close().Line();
+    }
+
+    /// <summary>A call that runs with the inputs that the adapter's slot left in the context.</summary>
+    private static string WithInput(SourceWriter writer, ClassModel model, EntryModel entry, string input)
+    {
+        var (adapter, context) = (model.Names.Adapter, model.Names.Context);
+        writer.Line($"{adapter}.{input}.enter({context});");
+        var replaced = entry.Inputs.ToDictionary(i => i.Expression, i => $"{context}[global::PeftGen.InputRole.{i.Role}]{(i.IsNullable ? "" : "!")}");
+        var arguments = entry.Arguments.Split([", "], System.StringSplitOptions.RemoveEmptyEntries).Select(a => replaced.TryGetValue(a, out var kept) ? kept : a);
+        var call = $"{entry.Name}({string.Join(", ", [adapter, context, .. arguments])})";
+        return entry is { IsForward: true, ReturnsTensor: true } ? $"{adapter}.{input}.leave({context}, {call})" : call;
     }
 
     private static void EmitReturn(SourceWriter writer, ClassModel model, EntryModel entry, string call, bool isLast)

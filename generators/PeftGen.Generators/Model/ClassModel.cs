@@ -98,6 +98,9 @@ internal sealed record BodyModel(
     int Sequence,
     bool Returns)
 {
+    /// <summary>The adapter's slot for what the method returns; null: that is no site.</summary>
+    public string? Output { get; init; }
+
     /// <summary>The arguments of a block that can be computed again; null: it cannot.</summary>
     public EquatableArray<ArgumentModel>? Checkpointed { get; init; }
 }
@@ -127,7 +130,8 @@ internal sealed record OriginModel(string File, int Line, int Character, int End
 /// <summary>A parameter that slots can ask for.</summary>
 /// <param name="Role">The name in <c>PeftGen.InputRole</c>.</param>
 /// <param name="Expression">The parameter's name.</param>
-internal sealed record InputModel(string Role, string Expression);
+/// <param name="IsNullable">Whether it may be null.</param>
+internal sealed record InputModel(string Role, string Expression, bool IsNullable);
 
 /// <summary>An abstract module type under which a class is run.</summary>
 /// <param name="Interface">The type arguments of <c>IAdapted</c>.</param>
@@ -140,7 +144,8 @@ internal sealed record AbstractionModel(string Interface, string Result, Equatab
 /// <param name="ModuleBase">The module type that <c>With</c> returns.</param>
 /// <param name="Groups">The groups of methods.</param>
 /// <param name="Entries">The methods that users call with an adapter.</param>
-internal sealed record RootModel(string Record, string ModuleBase, EquatableArray<GroupModel> Groups, EquatableArray<EntryModel> Entries);
+/// <param name="Input">The adapter's slot for the inputs; null: they are no site.</param>
+internal sealed record RootModel(string Record, string ModuleBase, EquatableArray<GroupModel> Groups, EquatableArray<EntryModel> Entries, string? Input);
 
 /// <summary>A method of a root that users call with an adapter: it opens the context.</summary>
 /// <param name="Access">Its accessibility.</param>
@@ -151,8 +156,10 @@ internal sealed record RootModel(string Record, string ModuleBase, EquatableArra
 /// <param name="Arguments">The parameters as arguments.</param>
 /// <param name="Inputs">What slots can ask for.</param>
 /// <param name="IsForward">Whether it is the module's own forward.</param>
+/// <param name="Cache">The parameter that tells how many tokens were seen before; null: there is none.</param>
+/// <param name="ReturnsTensor">Whether it returns one tensor.</param>
 internal sealed record EntryModel(
-    string Access, string ReturnType, EntryForm Form, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward);
+    string Access, string ReturnType, EntryForm Form, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward, string? Cache, bool ReturnsTensor);
 
 /// <summary>How a method returns; the context has to live until it has.</summary>
 internal enum EntryForm

@@ -44,14 +44,21 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     /// <summary>What stands in code of a class that is no method.</summary>
     public IReadOnlyList<Use> ScanOther(ModelClass type, SyntaxNode body) => ScanBody(type, body);
 
-    /// <summary>Whether a class holds a site that stands in a body.</summary>
-    public bool HasBodySite(ModelClass type, SiteKind kind) =>
-        Scan(type).Any(method => method.Uses.Any(use => kind switch
-        {
-            SiteKind.Residual => use is ResidualUse,
-            SiteKind.Attention => use is AttentionUse,
-            _ => false,
-        }));
+    /// <summary>The class in whose module forward the output of a class is returned; null where that is no single tensor, or another assembly's.</summary>
+    public ModelClass? OutputOf(ModelClass type) =>
+        type.Lineage.SelectMany(Scan).FirstOrDefault(scan => graph.Known.IsModuleForward(scan.Symbol)) is { } forward
+        && !forward.Symbol.IsAbstract && graph.Known.IsTensor(forward.Symbol.ReturnType) ? forward.Type : null;
+
+    /// <summary>The residuals in a class's own code, each with the path, relative to the class, of the sub-layer whose output meets it: empty where the class itself is that.</summary>
+    public IEnumerable<(ResidualUse use, string path)> ResidualsOf(ModelClass type)
+    {
+        var residuals = Scan(type).SelectMany(method => method.Uses).OfType<ResidualUse>().ToList();
+        // A class that ends in one linear layer and adds the residual itself is the sub-layer, as BERT's outputs are.
+        var isSubLayer = residuals.Count(EndsInLayer) == 1;
+        return residuals.Select(use => (use, isSubLayer && EndsInLayer(use) ? "" : string.Join(".", use.Producer.Select(link => link.child.Path))));
+    }
+
+    private static bool EndsInLayer(ResidualUse use) => use.Producer.Count > 0 && use.Producer[use.Producer.Count - 1].child.Shape == ChildShape.BuiltIn;
 
     /// <summary>The meaning of a file. Nobody here asks what may be null, and to find out would double the time.</summary>
     public SemanticModel ModelOf(SyntaxTree tree)
@@ -76,6 +83,6 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         foreach (var node in body.DescendantNodes())
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)
                 uses.Add(use);
-        return uses;
+        return new ResidualFinder(graph, model, uses, cancel).AddTo(body);
     }
 }

@@ -19,9 +19,10 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
         if (method.IsStatic)
             return IntrinsicOf(method) switch
             {
-                SiteKind.Residual => new ResidualUse(call, null, null),
-                SiteKind.Attention => new AttentionUse(call),
-                _ => (Use?)SelfCall(call, method) ?? Handed(call, method),
+                SiteKind.Residual => new ResidualUse(call, null, null, false, []),
+                SiteKind.Attention => new AttentionUse(call, null),
+                SiteKind.Input => new PositionsUse(call),
+                _ => IsAttention(method) && InputOf(call) is { } input ? new AttentionUse(call, input) : (Use?)SelfCall(call, method) ?? Handed(call, method),
             };
         if (call.Expression is SimpleNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax })
             return SelfCall(call, method);
@@ -43,7 +44,7 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
         if (graph.ClassOf(receiver.Type) is { } composite && !graph.IsOpen(composite))
             return new NodeUse(call, receiver, composite, method, IsHooked: method.Name == "call");
         var layer = new LayerUse(call, receiver, graph.Known.IsTensorToTensor(receiver.Type));
-        return IsResidualSum(layer, out var sum) ? new ResidualUse(call, layer, sum) : layer;
+        return IsResidualSum(layer, out var sum) ? new ResidualUse(call, layer, sum, false, []) : layer;
     }
 
     private static bool IsResidualSum(LayerUse layer, out BinaryExpressionSyntax? sum)
@@ -56,6 +57,14 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
         sum = argument.Expression as BinaryExpressionSyntax;
         return sum?.IsKind(SyntaxKind.AddExpression) == true;
     }
+
+    private bool IsAttention(IMethodSymbol method) =>
+        method.Name == "scaled_dot_product_attention" && SymbolEqualityComparer.Default.Equals(method.ContainingAssembly, graph.Known.Module.ContainingAssembly);
+
+    /// <summary>The attention's input: the first tensor that the module's forward takes, where the call stands in that. In a helper nothing tells it.</summary>
+    private string? InputOf(InvocationExpressionSyntax call) =>
+        call.Ancestors().OfType<MethodDeclarationSyntax>().FirstOrDefault() is { Identifier.ValueText: "forward" } forward
+        && model.GetDeclaredSymbol(forward, cancel) is { IsOverride: true } symbol ? symbol.Parameters.FirstOrDefault(p => graph.Known.IsTensor(p.Type))?.Name : null;
 
     private static SiteKind? IntrinsicOf(IMethodSymbol method) =>
         DeclaredMethod.AttributesOf(method, "IntrinsicAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: int kind }] ? (SiteKind)kind : null;

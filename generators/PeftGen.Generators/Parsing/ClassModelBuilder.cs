@@ -32,9 +32,9 @@ internal sealed class ClassModelBuilder(
             Nullable: scanner.ModelOf(declaration.SyntaxTree).GetNullableContext(declaration.SpanStart).AnnotationsEnabled(),
             Names: names,
             Members: Members(type, siteNames, declaration).ToEquatable(),
-            Bodies: methods.Select(m => BuildBody(type, m, rewriter)).ToEquatable(),
+            Bodies: methods.Select(m => BuildBody(type, m, rewriter, siteNames)).ToEquatable(),
             Abstractions: Abstractions(type).ToEquatable(),
-            Root: declared is null ? null : RootModelBuilder.Build(type, declared, graph, scanner, reach));
+            Root: declared is null ? null : RootModelBuilder.Build(type, declared, siteNames.Input, graph, scanner, reach));
     }
 
     /// <summary>What is emitted into a linear layer of the user's own.</summary>
@@ -58,10 +58,14 @@ internal sealed class ClassModelBuilder(
                 yield return NewMember("Plain", child, "", isOptional: true);
         }
 
-        foreach (var (use, name) in siteNames.Own)
+        foreach (var (use, name, path) in siteNames.Own)
             yield return use is ResidualUse residual
-                ? new MemberModel("Residual", name, name, name, residual.Norm is { } norm ? Identifiers.Escape(norm.Receiver.Target.child.Name) : null, "global::PeftGen.ResidualSlot", true, "public")
-                : new MemberModel("Attention", name, name, name, null, "global::PeftGen.AttentionSlot", true, "public");
+                ? NewSite("Residual", name) with { Path = path, Host = residual.Norm is { } norm ? Identifiers.Escape(norm.Receiver.Target.child.Name) : null }
+                : NewSite("Attention", name);
+        if (siteNames.Output is { } output)
+            yield return NewSite("Output", output);
+        if (siteNames.Input is { } input)
+            yield return NewSite("Input", input);
     }
 
     /// <summary>The types of variables through which code meets the children of a class: what they can hold has to be known, also without an adapter.</summary>
@@ -88,7 +92,9 @@ internal sealed class ClassModelBuilder(
     private static MemberModel NewMember(string kind, ModelChild child, string type, bool isOptional, string? access = "public") =>
         new(kind, child.Name, Identifiers.Escape(child.Name), child.Path, Identifiers.Escape(child.Name), type, isOptional, access ?? "internal") { Fused = kind is "Layer" or "Layers" ? child.Fused?.ToEquatable() : null };
 
-    private BodyModel BuildBody(ModelClass type, MethodScan scan, BodyRewriter rewriter)
+    private static MemberModel NewSite(string kind, string name) => new(kind, name, name, "", null, $"global::PeftGen.{kind}Slot", true, "public");
+
+    private BodyModel BuildBody(ModelClass type, MethodScan scan, BodyRewriter rewriter, SiteNames siteNames)
     {
         var (method, syntax) = (scan.Symbol, scan.Syntax);
         var isForward = reach.IsModuleForward(method);
@@ -107,6 +113,7 @@ internal sealed class ClassModelBuilder(
             Sequence: isForward ? method.Parameters.Length : 0,
             Returns: !method.ReturnsVoid)
         {
+            Output = isForward ? siteNames.Output : null,
             Checkpointed = isForward && GradientCheckpointing.Covers(type) && GradientCheckpointing.Fault(method, graph.Known) is null
                 ? method.Parameters.Select(p => new ArgumentModel(
                     Identifiers.Escape(p.Name), graph.Known.IsTensor(p.Type), p.NullableAnnotation == NullableAnnotation.Annotated,

@@ -15,6 +15,7 @@ internal sealed class KnownTypes
         LinearLayer = compilation.GetTypeByMetadataName("PeftGen.ILinearLayer")!;
         Sequential = compilation.GetTypeByMetadataName("TorchSharp.Modules.Sequential")!;
         Adaptable = compilation.GetTypeByMetadataName("PeftGen.IAdaptable")!;
+        TokenCache = compilation.GetTypeByMetadataName("PeftGen.ITokenCache")!;
     }
 
     /// <summary><c>PeftGen.AdaptAttribute</c>, the base of all methods.</summary>
@@ -37,6 +38,9 @@ internal sealed class KnownTypes
     /// <summary><c>PeftGen.IAdaptable</c>, which compiled classes of other assemblies implement.</summary>
     public INamedTypeSymbol Adaptable { get; }
 
+    /// <summary><c>PeftGen.ITokenCache</c>, which caches of keys and values implement.</summary>
+    public INamedTypeSymbol TokenCache { get; }
+
     /// <summary>The types, or null where the compilation does not know PeftGen or TorchSharp.</summary>
     public static KnownTypes? Find(Compilation compilation) =>
         compilation.GetTypeByMetadataName("PeftGen.AdaptAttribute") is { } adapt && compilation.GetTypeByMetadataName("TorchSharp.torch+nn+Module") is { } module
@@ -48,6 +52,15 @@ internal sealed class KnownTypes
     /// <summary>Whether a type is one of TorchSharp's abstract <c>Module&lt;…&gt;</c>.</summary>
     public bool IsAbstractModule(ITypeSymbol type) =>
         type is INamedTypeSymbol { Name: "Module" } named && SymbolEqualityComparer.Default.Equals(named.ContainingType, Module.ContainingType);
+
+    /// <summary>Whether a method implements TorchSharp's own abstract <c>forward</c>.</summary>
+    public bool IsModuleForward(IMethodSymbol method)
+    {
+        var overridden = method;
+        while (overridden.OverriddenMethod is { } next)
+            overridden = next;
+        return method.Name == "forward" && IsAbstractModule(overridden.ContainingType);
+    }
 
     /// <summary>The <c>Module&lt;…&gt;</c> that implements one of TorchSharp's <c>IModule&lt;…&gt;</c>; null: the type is none.</summary>
     public INamedTypeSymbol? ModuleOf(INamedTypeSymbol type) =>
@@ -72,6 +85,9 @@ internal sealed class KnownTypes
 
     public bool IsTensorToTensor(ITypeSymbol type) =>
         ModuleBase(type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(IsModule) ?? type : type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
+
+    public static bool Implements(ITypeSymbol type, INamedTypeSymbol contract) =>
+        SymbolEqualityComparer.Default.Equals(type.WithNullableAnnotation(NullableAnnotation.NotAnnotated), contract) || type.AllInterfaces.Contains(contract, SymbolEqualityComparer.Default);
 
     public static bool DerivesFrom(ITypeSymbol type, INamedTypeSymbol ancestor)
     {

@@ -135,7 +135,8 @@ internal sealed class Reachability
         {
             changed = false;
             foreach (var method in scans)
-                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (Settle(use) is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)))
+                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (Settle(use) is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)
+                    || (_sites.Bodies.Contains((method.Type, SiteKind.Output)) && IsModuleForward(method.Symbol))))
                     changed |= Mark(method.Symbol);
             // Whoever runs an abstract child that has a node runs it through the node, also where the class that stands there reaches nothing.
             foreach (var type in Classes.Where(_abstractly.Contains).ToList())
@@ -187,14 +188,8 @@ internal sealed class Reachability
     public IMethodSymbol? ForwardOf(ModelClass type) =>
         type.Lineage.TakeWhile(t => !_closed.Contains(t)).SelectMany(_scanner.Scan).Select(scan => scan.Symbol).FirstOrDefault(IsModuleForward);
 
-    /// <summary>Whether a method implements TorchSharp's own abstract <c>forward</c>.</summary>
-    public bool IsModuleForward(IMethodSymbol method)
-    {
-        var overridden = method;
-        while (overridden.OverriddenMethod is { } next)
-            overridden = next;
-        return method.Name == "forward" && _graph.Known.IsAbstractModule(overridden.ContainingType);
-    }
+    /// <inheritdoc cref="KnownTypes.IsModuleForward"/>
+    public bool IsModuleForward(IMethodSymbol method) => _graph.Known.IsModuleForward(method);
 
     private bool Mark(IMethodSymbol method)
     {

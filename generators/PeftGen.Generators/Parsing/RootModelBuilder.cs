@@ -10,15 +10,20 @@ internal static class RootModelBuilder
     {
         ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
+        ["token_type_ids"] = "TokenTypeIds",
+        ["decoder_input_ids"] = "DecoderInputIds",
+        ["encoder_outputs"] = "EncoderOutputs", ["encoded"] = "EncoderOutputs",
         ["position_ids"] = "PositionIds",
+        ["task_ids"] = "TaskIds",
         ["labels"] = "Labels",
     };
 
-    public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
+    public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, string? input, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
         Record: FreeNames.Field(type, "adaptation"),
         ModuleBase: ModuleBase(type, graph, reach).ToDisplayString(FullNullable),
         Groups: Group.Of(declared).Select(group => BuildGroup(type, group)).ToEquatable(),
-        Entries: Entries(type, graph, scanner, reach).ToEquatable());
+        Entries: Entries(type, graph, scanner, reach).ToEquatable(),
+        Input: input);
 
     // Without a forward to override, the module with its adapter can only be any module.
     private static INamedTypeSymbol ModuleBase(ModelClass type, ModelGraph graph, Reachability reach) =>
@@ -65,8 +70,10 @@ internal static class RootModelBuilder
                 method.DeclaredAccessibility == Accessibility.Public ? "public" : "internal",
                 scan.Syntax.ReturnType.WithoutTrivia().ToString(), FormOf(method), scan.Syntax.Identifier.Text, parameters, ClassModelBuilder.ArgumentsOf(method),
                 method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && SymbolEqualityComparer.Default.Equals(p.p.Type, graph.Known.Tensor))
-                    .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name))).ToEquatable(),
-                reach.IsModuleForward(method));
+                    .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name), p.p.NullableAnnotation == NullableAnnotation.Annotated)).ToEquatable(),
+                reach.IsModuleForward(method),
+                method.Parameters.FirstOrDefault(p => KnownTypes.Implements(p.Type, graph.Known.TokenCache)) is { } cache ? Identifiers.Escape(cache.Name) : null,
+                graph.Known.IsTensor(method.ReturnType));
         }
     }
 

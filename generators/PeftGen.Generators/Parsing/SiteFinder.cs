@@ -37,6 +37,8 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
     private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
 
+    private readonly Dictionary<SiteKind, List<Place>> _inBodies = [];
+
     /// <summary>What targets met, for the report.</summary>
     public List<TargetMatch> Matches { get; } = [];
 
@@ -44,9 +46,16 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
     {
         foreach (var claim in method.Claims)
         {
+            if (claim.Kind == SiteKind.Input)
+            {
+                sites.Bodies.Add((root, SiteKind.Input));
+                continue;
+            }
+
+            var places = claim.Kind is SiteKind.Layer or SiteKind.Parameter ? walker.Places : PlacesInBodies(claim.Kind);
             foreach (var item in claim.Targets.Resolve(_candidates).Items)
             {
-                var matched = walker.Places.Where(place => Meets(claim.Kind, item, place)).ToList();
+                var matched = places.Where(place => Meets(claim.Kind, item, place)).ToList();
                 if (item.Role is not null)
                     ReportRole(claim, item, matched);
                 var usable = matched.Where(place => IsUsable(claim, item, place)).ToList();
@@ -90,7 +99,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 // The parameters of a class of the user's own are places of their own.
                 return place.Kind is PlaceKind.LayerParameter or PlaceKind.Parameter || (place.Kind is PlaceKind.Layer && place.OwnLinear is null);
             default:
-                return place.Kind == PlaceKind.Module && place.Owner.Lineage.Any(t => scanner.HasBodySite(t, claim.Kind));
+                return true;
         }
     }
 
@@ -100,8 +109,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             CheckExclusive(claim, place);
         if (place.Child is null)
         {
-            foreach (var type in place.Owner.Lineage.Where(t => scanner.HasBodySite(t, claim.Kind)))
-                sites.Bodies.Add((type, claim.Kind));
+            sites.Bodies.Add((place.Owner, claim.Kind));
             return;
         }
 
@@ -109,6 +117,23 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
         if (place.OwnLinear is { } linear)
             sites.Linears[linear.Type] = linear;
     }
+
+    /// <summary>The places of sites that stand in code: of each the class whose code it is, and the path by which targets mean it.</summary>
+    private List<Place> PlacesInBodies(SiteKind kind)
+    {
+        if (!_inBodies.TryGetValue(kind, out var places))
+            _inBodies[kind] = places = walker.Places.SelectMany(place => place.Kind switch
+            {
+                PlaceKind.Module when kind == SiteKind.Residual => place.Owner.Lineage.SelectMany(t => scanner.ResidualsOf(t).Select(r => place with { Owner = t, Path = Join(place.Path, r.path) })),
+                PlaceKind.Module when kind == SiteKind.Attention => place.Owner.Lineage.Where(t => scanner.Scan(t).Any(m => m.Uses.Any(use => use is AttentionUse))).Select(t => place with { Owner = t }),
+                PlaceKind.Module when kind == SiteKind.Output => scanner.OutputOf(place.Owner) is { } type ? [place with { Owner = type }] : [],
+                PlaceKind.Layer when kind == SiteKind.Output => [place],
+                _ => Enumerable.Empty<Place>(),
+            }).Distinct().ToList();
+        return places;
+    }
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : name.Length == 0 ? path : $"{path}.{name}";
 
     private void CheckExclusive(DeclaredClaim claim, Place place)
     {

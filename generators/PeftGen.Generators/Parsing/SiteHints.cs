@@ -28,15 +28,8 @@ internal sealed class SiteHints(BodyScanner scanner, PlaceWalker walker)
     {
         if (scan.Uses.Any(use => use is LayerUse or NodeUse or SelfUse && use.Node == expression))
             return true;
-        return expression is IdentifierNameSyntax { Identifier.ValueText: var name } && LastValue(scan.Syntax, name, expression.SpanStart) is { } value && value is not IdentifierNameSyntax && IsOutput(scan, value);
+        return expression is IdentifierNameSyntax { Identifier.ValueText: var name } && Assignments.Last(scan.Syntax, name, expression.SpanStart) is { } value && value is not IdentifierNameSyntax && IsOutput(scan, value);
     }
-
-    private static ExpressionSyntax? LastValue(SyntaxNode body, string name, int before) => body.DescendantNodes().Where(n => n.SpanStart < before).Select(n => n switch
-    {
-        VariableDeclaratorSyntax { Initializer.Value: var value } variable when variable.Identifier.ValueText == name => value,
-        AssignmentExpressionSyntax { Left: IdentifierNameSyntax left, Right: var value } when left.Identifier.ValueText == name && !value.Span.Contains(before) => value,
-        _ => null,
-    }).LastOrDefault(v => v is not null);
 
     /// <summary><c>functional.scaled_dot_product_attention(q, k, v, mask)</c> on variables, where no mask of its own hides what is put in front.</summary>
     private static IEnumerable<SyntaxNode> Attentions(MethodScan scan) => scan.Syntax.DescendantNodes().OfType<InvocationExpressionSyntax>()

@@ -40,11 +40,24 @@ internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelC
     public (ModelClass owner, ModelChild child) Target => Chain[Chain.Count - 1];
 }
 
-/// <summary>A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call, or <c>Residual.Add(h, r)</c>, without.</summary>
-internal sealed record ResidualUse(InvocationExpressionSyntax Call, LayerUse? Norm, BinaryExpressionSyntax? Sum) : Use(Call);
+/// <summary>
+/// A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call; <c>r + mlp.forward(x)</c>, <c>x += …</c>, <c>x.add(…)</c> or <c>Residual.Add(h, r)</c>, without.
+/// </summary>
+/// <param name="Site">The expression that becomes the slot's call.</param>
+/// <param name="Norm">The call of the norm after the sum; null: none.</param>
+/// <param name="Sum">The sum; null for the intrinsic, which has h and r as arguments.</param>
+/// <param name="OutputIsLast">Whether the sub-layer's output is the second operand.</param>
+/// <param name="Producer">The children that the sub-layer's output comes from, from the own one inwards; empty: not known.</param>
+internal sealed record ResidualUse(
+    ExpressionSyntax Site, LayerUse? Norm, ExpressionSyntax? Sum, bool OutputIsLast, IReadOnlyList<(ModelClass owner, ModelChild child)> Producer) : Use(Site);
 
-/// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>.</summary>
-internal sealed record AttentionUse(InvocationExpressionSyntax Call) : Use(Call);
+/// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>, or <c>scaled_dot_product_attention(q, k, v, …)</c>.</summary>
+/// <param name="Call">The call.</param>
+/// <param name="Input">Of the latter, the parameter that is the attention's input; null: the call has it.</param>
+internal sealed record AttentionUse(InvocationExpressionSyntax Call, string? Input) : Use(Call);
+
+/// <summary>Positions on their way to their embedding: <c>Attention.Positions(positions)</c>.</summary>
+internal sealed record PositionsUse(InvocationExpressionSyntax Call) : Use(Call);
 
 /// <summary>A method used as a value: <c>Twice(head.forward)</c>, <c>inputs.Select(Project)</c>.</summary>
 /// <param name="Group">The expression that names the method.</param>

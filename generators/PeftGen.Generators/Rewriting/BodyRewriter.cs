@@ -11,7 +11,7 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
     public BodyText Rewrite(MethodScan method)
     {
         var body = new RewrittenBody(new AdapterPaths(names, graph, reach, scanner), reach, sites, names, scanner, diagnostics);
-        Rewrite(body, method.Uses.Where(use => reach.Reaches(type, use)).Select(reach.Settle));
+        Rewrite(body, method.Uses.Where(use => use is PositionsUse || reach.Reaches(type, use)).Select(reach.Settle));
         if (body.IsRefused)
             return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
         var span = method.Syntax.ExpressionBody is { } arrow
@@ -52,6 +52,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
                     break;
                 case AttentionUse attention:
                     sites.Rewrite(attention);
+                    break;
+                case PositionsUse positions:
+                    sites.Rewrite(positions);
                     break;
                 default:
                     if (Unsupported.Why(use) is { } refusal)

@@ -2,31 +2,47 @@ using PeftGen.Generators.Parsing;
 
 namespace PeftGen.Generators.Rewriting;
 
-/// <summary>Names for the sites of a class that stand in bodies: <c>residual</c>, <c>residual2</c>, <c>attention</c>.</summary>
+/// <summary>Names for the sites of a class that stand in its code: <c>residual</c>, <c>mlp_residual</c>, <c>attention</c>, <c>output</c>.</summary>
 internal sealed class SiteNames
 {
-    private readonly Dictionary<Use, string> _names = [];
+    private readonly Dictionary<Use, (string name, string path)> _sites = [];
 
     public SiteNames(ModelClass type, CompiledSites sites, BodyScanner scanner)
     {
         var taken = new HashSet<string>(type.Children.Select(c => c.Name));
         foreach (var ancestor in type.Lineage.Reverse())
+        {
+            var paths = scanner.ResidualsOf(ancestor).ToDictionary(r => (Use)r.use, r => r.path);
             foreach (var use in scanner.Scan(ancestor).SelectMany(m => m.Uses))
             {
-                var name = use is ResidualUse && sites.Bodies.Contains((ancestor, SiteKind.Residual)) ? "residual"
+                var name = use is ResidualUse && sites.Bodies.Contains((ancestor, SiteKind.Residual)) ? paths[use].Length == 0 ? "residual" : paths[use].Replace('.', '_') + "_residual"
                     : use is AttentionUse && sites.Bodies.Contains((ancestor, SiteKind.Attention)) ? "attention"
                     : null;
                 if (name is null)
                     continue;
-                var free = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : name + i).First(taken.Add);
+                var free = Free(name);
                 if (ancestor == type)
-                    _names[use] = free;
+                    _sites[use] = (free, paths.TryGetValue(use, out var path) ? path : "");
             }
+
+            var output = sites.Bodies.Contains((ancestor, SiteKind.Output)) ? Free("output") : null;
+            var input = sites.Bodies.Contains((ancestor, SiteKind.Input)) ? Free("inputs") : null;
+            if (ancestor == type)
+                (Output, Input) = (output, input);
+        }
+
+        string Free(string name) => Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : name + i).First(taken.Add);
     }
 
+    /// <summary>What the class's forward returns; null: it is no site.</summary>
+    public string? Output { get; }
+
+    /// <summary>The inputs of the class as a root; null: they are no site.</summary>
+    public string? Input { get; }
+
     /// <summary>The sites of the class itself, in the order of its code.</summary>
-    public IEnumerable<(Use use, string name)> Own => _names.Select(pair => (pair.Key, pair.Value));
+    public IEnumerable<(Use use, string name, string path)> Own => _sites.Select(pair => (pair.Key, pair.Value.name, pair.Value.path));
 
     /// <summary>The name of a site; null where it is not compiled.</summary>
-    public string? Of(Use use) => _names.TryGetValue(use, out var name) ? name : null;
+    public string? Of(Use use) => _sites.TryGetValue(use, out var site) ? site.name : null;
 }

@@ -31,7 +31,7 @@ public partial class BertEmbeddings : nn.Module<Tensor, Tensor?, Tensor>
         using var scope = NewDisposeScope();
         var positions = arange(input_ids.shape[1], ScalarType.Int64, input_ids.device).unsqueeze(0);
         var segments = token_type_ids ?? zeros_like(input_ids);
-        var embeddings = word_embeddings.forward(input_ids) + token_type_embeddings.forward(segments) + position_embeddings.forward(positions);
+        var embeddings = word_embeddings.forward(input_ids) + token_type_embeddings.forward(segments) + position_embeddings.forward(Attention.Positions(positions));
         return dropout.forward(LayerNorm.forward(embeddings)).MoveToOuterDisposeScope();
     }
 }

@@ -38,7 +38,7 @@ public partial class GPT2Model : nn.Module<Tensor, Tensor?, Tensor?, KeyValueCac
             throw new ArgumentException($"there are {keys} tokens, expected at most {maxPositions}: GPT-2 has no embeddings for positions after that. Shorten the input.", nameof(input_ids));
 
         var positions = position_ids ?? Positions(input_ids, attention_mask, past);
-        var hidden_states = nn.functional.dropout(wte.forward(input_ids) + wpe.forward(positions), dropout, training);
+        var hidden_states = nn.functional.dropout(wte.forward(input_ids) + wpe.forward(Attention.Positions(positions)), dropout, training);
         var mask = AttendedTo(input_ids, attention_mask, past, hidden_states.dtype);
         foreach (var block in h)
         {

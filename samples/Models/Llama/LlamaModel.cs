@@ -35,7 +35,7 @@ public partial class LlamaModel : nn.Module<Tensor, Tensor?, KeyValueCache?, Ten
             throw new ArgumentException($"attention_mask has {attention_mask.shape[1]} columns, expected {keys}: one for each of the {past} tokens in the cache and the {keys - past} new ones.", nameof(attention_mask));
 
         var hidden_states = embed_tokens.forward(input_ids);
-        var (cos, sin) = rotary.At(Positions(input_ids, attention_mask, past), hidden_states.dtype);
+        var (cos, sin) = rotary.At(Attention.Positions(Positions(input_ids, attention_mask, past)), hidden_states.dtype);
         var mask = AttendedTo(input_ids, attention_mask, past, hidden_states.dtype);
         foreach (var layer in layers)
         {

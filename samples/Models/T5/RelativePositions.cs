@@ -9,15 +9,13 @@ internal static class RelativePositions
     /// <summary>The bucket of each pair of query and key.</summary>
     /// <param name="config">The model's sizes.</param>
     /// <param name="isDecoder">Whether only keys before the query have buckets; otherwise those after it have half of them.</param>
-    /// <param name="past">How many tokens came before the queries.</param>
-    /// <param name="queries">How many queries there are.</param>
+    /// <param name="queries">Where the queries stand among the keys, <c>[queries]</c>.</param>
     /// <param name="keys">How many keys there are, those of the past included.</param>
-    /// <param name="device">Where.</param>
     /// <returns><c>[queries, keys]</c>.</returns>
-    public static Tensor Buckets(T5Config config, bool isDecoder, long past, long queries, long keys, Device device)
+    public static Tensor Buckets(T5Config config, bool isDecoder, Tensor queries, long keys)
     {
         using var scope = NewDisposeScope();
-        var distance = arange(past, past + queries, ScalarType.Int64, device).unsqueeze(1) - arange(keys, ScalarType.Int64, device).unsqueeze(0);
+        var distance = queries.unsqueeze(1) - arange(keys, ScalarType.Int64, queries.device).unsqueeze(0);
         var count = isDecoder ? config.Buckets : config.Buckets / 2;
         var start = isDecoder ? zeros_like(distance) : distance.lt(0).to(ScalarType.Int64) * count;
         distance = isDecoder ? distance.clamp_min(0) : distance.abs();

@@ -49,15 +49,19 @@ public partial class T5Attention : nn.Module<Tensor, T5Streams, Tensor>
             if (streams.Cache is not null) (keys, values) = (isCross ? streams.Cache.Encoded : streams.Cache.Decoded).Update(layerIndex, keys, values);
         }
 
+        var own = keys.shape[2];
+        (keys, values, var mask) = Attention.Attach(hidden_states, queries, keys, values, isCross ? streams.EncodedMask : streams.Mask);
         if (relative_attention_bias is not null)
+            streams.Biases = (at, count) => relative_attention_bias!.forward(RelativePositions.Buckets(config, isDecoder, at, count)).permute(2, 0, 1).unsqueeze(0);
+        if (!isCross)
         {
-            var buckets = RelativePositions.Buckets(config, isDecoder, streams.Past, queries.shape[2], keys.shape[2], queries.device);
-            var bias = relative_attention_bias.forward(buckets).permute(2, 0, 1).unsqueeze(0);
-            streams.PositionBias = (bias + streams.Mask).DetachFromDisposeScope();
+            // The queries are the last keys, whatever was attached in front.
+            var at = Attention.Positions(arange(keys.shape[2] - queries.shape[2], keys.shape[2], ScalarType.Int64, keys.device), keys.shape[2] - own);
+            mask = streams.Biased(mask!, at, keys.shape[2]);
         }
 
         var scores = queries.matmul(keys.transpose(2, 3));
-        if ((isCross ? streams.EncodedMask : streams.PositionBias) is { } mask) scores = scores + mask;
+        if (mask is not null) scores = scores + mask;
         var weights = nn.functional.softmax(scores.to(ScalarType.Float32), -1).to(scores.dtype);
         var context = nn.functional.dropout(weights, config.Dropout, training).matmul(values);
         return o.forward(context.transpose(1, 2).flatten(2)).MoveToOuterDisposeScope();

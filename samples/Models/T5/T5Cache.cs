@@ -1,7 +1,7 @@
 namespace PeftGen.Models;
 
 /// <summary>What a decoder keeps between two of its steps. Use one for each generation.</summary>
-public sealed class T5Cache : IDisposable
+public sealed class T5Cache : ITokenCache, IDisposable
 {
     /// <summary>Keys and values of the decoder's own tokens.</summary>
     public KeyValueCache Decoded { get; } = new();

@@ -67,7 +67,7 @@ public partial class T5ForConditionalGeneration : nn.Module<Tensor, Tensor, Tens
         var past = cache?.Length ?? 0;
         var tokens = decoder_input_ids.shape[1];
         var visible = ones([1, 1, tokens, past + tokens], ScalarType.Bool, read.device).tril(past);
-        using var streams = new T5Streams { Mask = Additive(visible, read.dtype), Encoded = read, EncodedMask = Seen(attention_mask, read.dtype), Cache = cache, Past = past };
+        using var streams = new T5Streams { Mask = Additive(visible, read.dtype), Encoded = read, EncodedMask = Seen(attention_mask, read.dtype), Cache = cache };
         var hidden_states = decoder.forward(shared.forward(decoder_input_ids), streams);
         return lm_head.forward(outputScale == 1 ? hidden_states : hidden_states * outputScale).MoveToOuterDisposeScope();
     }

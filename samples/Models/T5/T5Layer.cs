@@ -1,4 +1,5 @@
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PeftGen.Models;
@@ -7,17 +8,11 @@ namespace PeftGen.Models;
 public abstract partial class T5Layer : nn.Module<Tensor, T5Streams, Tensor>
 {
     protected readonly T5LayerNorm layer_norm;
-    private readonly double dropout;
+    protected readonly Dropout dropout;
 
     protected T5Layer(T5Config config, string name) : base(name)
     {
         layer_norm = new T5LayerNorm(config.ModelSize, config.LayerNormEpsilon);
-        dropout = config.Dropout;
-    }
-
-    protected Tensor Added(Tensor hidden_states, Tensor change)
-    {
-        using var dropped = nn.functional.dropout(change, dropout, training);
-        return hidden_states + dropped;
+        dropout = nn.Dropout(config.Dropout);
     }
 }

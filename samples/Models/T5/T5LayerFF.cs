@@ -18,6 +18,6 @@ public partial class T5LayerFF : T5Layer
     public override Tensor forward(Tensor hidden_states, T5Streams streams)
     {
         using var scope = NewDisposeScope();
-        return Added(hidden_states, DenseReluDense.forward(layer_norm.forward(hidden_states))).MoveToOuterDisposeScope();
+        return (hidden_states + dropout.forward(DenseReluDense.forward(layer_norm.forward(hidden_states)))).MoveToOuterDisposeScope();
     }
 }

@@ -18,6 +18,6 @@ public partial class T5LayerSelfAttention : T5Layer
     public override Tensor forward(Tensor hidden_states, T5Streams streams)
     {
         using var scope = NewDisposeScope();
-        return Added(hidden_states, SelfAttention.forward(layer_norm.forward(hidden_states), streams)).MoveToOuterDisposeScope();
+        return (hidden_states + dropout.forward(SelfAttention.forward(layer_norm.forward(hidden_states), streams))).MoveToOuterDisposeScope();
     }
 }

@@ -19,15 +19,22 @@ internal sealed class AdapterCreation
     private readonly Dictionary<TargetList, ResolvedTargets> _resolved = [];
     private AdaptAttribute? _asked;
 
-    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator)
+    /// <param name="host">The model.</param>
+    /// <param name="values">The methods with their values.</param>
+    /// <param name="generator">For random starts and dropout; null: seeded from torch's own generator.</param>
+    /// <param name="isForFile">Whether a file is read into the adapter.</param>
+    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator, bool isForFile = false)
     {
         _host = host;
+        IsForFile = isForFile;
         Generator = generator ?? NewGenerator();
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
         Paths = HostPaths.Of(host);
-        _methods = values.Select(method => new MethodClaims(method, Paths)).ToList();
+        _methods = values.SelectMany(method => method.Parts).Select(method => new MethodClaims(method, Paths)).ToList();
     }
+
+    public bool IsForFile { get; }
 
     public Generator Generator { get; }
 
@@ -100,14 +107,16 @@ internal sealed class AdapterCreation
             var place = Join(path, member.Path);
             var made = member.Kind switch
             {
-                _ when member.Host is null && member.Kind is not (MemberKind.Residual or MemberKind.Attention) => null,
+                _ when member.Host is null && !member.IsInCode => null,
                 MemberKind.Layer => MakeLayer((nn.Module)member.Host!, host, place),
                 MemberKind.Child => MakeChild((nn.Module)member.Host!, place),
                 MemberKind.Layers => MakeList(member, place, (module, at) => MakeLayer(module, host, at)),
                 MemberKind.Children => MakeList(member, place, MakeChild),
                 MemberKind.Parameter => MakeSlots<ParameterSlot>(SiteKind.Parameter, place, new HostPart(host, (Parameter)member.Host!), host),
-                MemberKind.Residual => MakeSlots<ResidualSlot>(SiteKind.Residual, path, new HostPart(member.Host as nn.Module ?? host), host),
+                MemberKind.Residual => MakeSlots<ResidualSlot>(SiteKind.Residual, place, new HostPart(member.Host as nn.Module ?? host), host),
                 MemberKind.Attention => MakeSlots<AttentionSlot>(SiteKind.Attention, path, new HostPart(host), host),
+                MemberKind.Output => MakeSlots<OutputSlot>(SiteKind.Output, path, new HostPart(host), host),
+                MemberKind.Input => MakeSlots<InputSlot>(SiteKind.Input, path, new HostPart(host), host),
                 _ => null,
             };
             if (made is not null)
@@ -187,6 +196,7 @@ internal sealed class AdapterCreation
             foreach (var claim in method.Claims)
             {
                 var matches = claim.Claim.Kind == kind ? claim.Matches(path, linear)
+                    : kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Output ? claim.Matches(path, linear)
                     : kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter && host.Module is not IAdaptable && claim.MatchesAnyParameter(path, host.Module);
                 if (kind == SiteKind.Layer && claim.Claim.Kind == SiteKind.Parameter)
                     foreach (var (name, _) in host.Module.named_parameters())
@@ -197,9 +207,10 @@ internal sealed class AdapterCreation
                     throw new AdapterException($"{path}: {method.Method.GetType().Name} acts on whole layers, and the targets '{claim.Claim.Targets}' mean the parts {string.Join(", ", parts)} of this one. Name the layer itself.");
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
-                var slot = method.Method.CreateSlot(site) as T ?? throw new AdapterException(
+                var made = method.Method.CreateSlot(site);
+                _methodOf[made] = method.Method;
+                var slot = (made is OutputSlot output && kind == SiteKind.Layer ? new OutputLayer(path, output) : made) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");
-                _methodOf[slot] = method.Method;
                 slots.Add(slot);
             }
         }
@@ -209,11 +220,14 @@ internal sealed class AdapterCreation
             [] => null,
             [var only] => only,
             _ when slots is List<LayerSlot> layers => new ChainedLayer(path, layers),
+            _ when slots is List<AttentionSlot> attentions => new ChainedAttention(path, attentions),
+            _ when slots is List<OutputSlot> outputs => new ChainedOutput(path, outputs),
+            _ when slots is List<InputSlot> inputs => new ChainedInput(path, inputs),
             _ => throw new AdapterException($"{path}: {slots.Count} methods want the same {kind} site. Put them into groups of their own."),
         };
     }
 
-    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+    private static string Join(string path, string name) => path.Length == 0 ? name : name.Length == 0 ? path : $"{path}.{name}";
 
     private static Generator NewGenerator()
     {

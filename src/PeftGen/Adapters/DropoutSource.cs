@@ -17,6 +17,17 @@ public sealed class DropoutSource(long seed)
         return x * mask;
     }
 
+    /// <summary>Drops whole examples with probability <paramref name="p"/> and scales the others by 1/(1−p).</summary>
+    /// <param name="x">The input, <c>[batch, …]</c>.</param>
+    /// <param name="p">The probability, in [0, 1).</param>
+    /// <returns>A tensor that the caller owns.</returns>
+    public Tensor DropRows(Tensor x, double p)
+    {
+        long[] rows = [x.shape[0], .. Enumerable.Repeat(1L, (int)x.dim() - 1)];
+        using var mask = empty(rows, dtype: x.dtype, device: x.device).bernoulli_(1 - p, For(x.device)).div_(1 - p);
+        return x * mask;
+    }
+
     /// <summary>The seed of generators that were not used yet.</summary>
     internal long Seed { get; private set; } = seed;
 

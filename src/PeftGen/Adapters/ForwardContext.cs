@@ -9,6 +9,9 @@ public sealed class ForwardOptions
     /// <summary>Inputs that the model's signature lacks, by role.</summary>
     public IReadOnlyDictionary<InputRole, Tensor>? Inputs { get; init; }
 
+    /// <summary>The number of each row's task, counted from 0, <c>[batch]</c> Int64; null: what <see cref="Inputs"/> or the model's own arguments say.</summary>
+    public Tensor? TaskIds { get; init; }
+
     /// <summary>Where slots write what they found out, such as the values of gates; null: nowhere. The entries belong to the caller.</summary>
     public IDictionary<string, Tensor>? Records { get; init; }
 }
@@ -21,6 +24,7 @@ public sealed class ForwardContext : IDisposable
 {
     private readonly Dictionary<InputRole, Tensor> _inputs = [];
     private readonly Dictionary<object, Tensor> _shared;
+    private readonly Dictionary<object, object> _states;
     private readonly List<IDisposable> _kept = [];
     private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
@@ -32,16 +36,21 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options ?? new ForwardOptions();
         _shared = [];
+        _states = [];
         foreach (var (role, input) in Options.Inputs ?? new Dictionary<InputRole, Tensor>())
             _inputs[role] = input;
+        this[InputRole.TaskIds] = Options.TaskIds;
     }
 
     private ForwardContext(ForwardContext whole, RowGroup rows)
     {
         Options = whole.Options;
         _shared = whole._shared;
+        _states = whole._states;
         _whole = whole;
         _rows = rows.ToString();
+        PositionShift = whole.PositionShift;
+        PastTokens = whole.PastTokens;
         foreach (var (role, input) in whole._inputs)
             _inputs[role] = rows.SelectInput(whole, role, input);
     }
@@ -50,7 +59,10 @@ public sealed class ForwardContext : IDisposable
     {
         Options = options;
         _shared = [];
+        _states = [];
         _rows = other._rows;
+        PositionShift = other.PositionShift;
+        PastTokens = other.PastTokens;
         foreach (var (role, input) in inputs)
             _inputs[role] = input;
     }
@@ -76,6 +88,17 @@ public sealed class ForwardContext : IDisposable
         }
     }
 
+    /// <summary>How many tokens of each row the model holds in a cache from calls before; 0 without one. Generated code sets it from arguments that are an <see cref="ITokenCache"/>.</summary>
+    public long PastTokens { get; set; }
+
+    /// <summary>By how much the positions that the model computes are moved, see <see cref="Attention.Positions"/>; an input slot may set it.</summary>
+    public long PositionShift { get; set; }
+
+    /// <summary>What <see cref="Attention.Positions"/> is in compiled code.</summary>
+    /// <param name="positions">The positions that the model computed.</param>
+    /// <returns>The same tensor, or moved ones that belong to this context.</returns>
+    public Tensor Positions(Tensor positions) => PositionShift == 0 ? positions : Keep(positions + PositionShift);
+
     /// <summary>Keeps a tensor until the root's call returns, out of the scopes that the user's code opens.</summary>
     /// <param name="tensor">The tensor; the context owns it from here on.</param>
     public Tensor Keep(Tensor tensor)
@@ -93,6 +116,15 @@ public sealed class ForwardContext : IDisposable
         if (!_shared.TryGetValue(key, out var tensor))
             _shared[key] = tensor = Keep(compute());
         return tensor;
+    }
+
+    /// <summary>What the slots of one method tell each other about this call; made where none is there yet.</summary>
+    /// <param name="key">What identifies it, for example a part that the slots share.</param>
+    internal T State<T>(object key) where T : class, new()
+    {
+        if (!_states.TryGetValue((key, typeof(T)), out var state))
+            _states[(key, typeof(T))] = state = new T();
+        return (T)state;
     }
 
     /// <summary>Records a value if the caller asked for records.</summary>

@@ -9,9 +9,12 @@ namespace PeftGen;
 internal sealed class HostPaths
 {
     private const string BackingField = ">k__BackingField";
+    private static readonly IReadOnlySet<string> ListsOfBlocks = new HashSet<string> { "layers", "layer", "h", "block", "blocks", "resblocks" };
     private readonly Dictionary<string, string> _names = [];
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
+
+    private readonly Dictionary<string, int> _blocks;
 
     private HostPaths(nn.Module host)
     {
@@ -26,6 +29,7 @@ internal sealed class HostPaths
         var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
+        _blocks = Candidates.Select(c => BlockPath(c.Path)).OfType<string>().Distinct().Index().ToDictionary(block => block.Item, block => block.Index);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
@@ -37,6 +41,22 @@ internal sealed class HostPaths
 
     /// <summary>The parts of the fused layer at a path; null: it is none.</summary>
     public IReadOnlyList<string>? PartsOf(string path) => _linear.GetValueOrDefault(path).Parts;
+
+    /// <summary>The number of the block that a path lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
+    public int BlockOf(string path) => BlockPath(path) is { } block ? _blocks.GetValueOrDefault(block, -1) : -1;
+
+    /// <summary>How many blocks the model has.</summary>
+    public int BlockCount => _blocks.Count;
+
+    /// <summary>The outermost block that a path lies in.</summary>
+    private static string? BlockPath(string path)
+    {
+        var segments = path.Split('.');
+        for (var i = 1; i < segments.Length; i++)
+            if (int.TryParse(segments[i], out _) && ListsOfBlocks.Contains(segments[i - 1]))
+                return string.Join('.', segments[..(i + 1)]);
+        return null;
+    }
 
     public static HostPaths Of(nn.Module host) => new(host);
 
@@ -71,6 +91,8 @@ internal sealed class HostPaths
         var children = module.named_children().ToList();
         foreach (var member in adaptable.NewAdapterNode().Members(module))
         {
+            if (member.IsInCode)
+                continue;
             if (member.Path != member.Name)
                 yield return (member.Name, member.Path);
             else if ((member.Kind is MemberKind.Layer or MemberKind.Child or MemberKind.Plain) && member.Host is nn.Module child && !children.Any(c => Property(c.name) == member.Name && ReferenceEquals(c.module, child)))

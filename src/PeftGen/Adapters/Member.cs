@@ -28,6 +28,12 @@ public enum MemberKind
     /// <summary>An attention site.</summary>
     Attention,
 
+    /// <summary>What the class's forward returns.</summary>
+    Output,
+
+    /// <summary>The inputs of a root.</summary>
+    Input,
+
     /// <summary>A child that code reaches through a loop or a variable, where nothing is compiled.</summary>
     Plain,
 }
@@ -64,11 +70,23 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
     /// <summary>A residual site.</summary>
     /// <param name="name">The name in the adapter's tree.</param>
     /// <param name="norm">The norm after the sum; null: none.</param>
-    public static Member Residual(string name, Module? norm = null) => new(MemberKind.Residual, name, name, norm);
+    /// <param name="path">The path of the sub-layer whose output meets the residual, where that is a module of its own; empty: the class itself.</param>
+    public static Member Residual(string name, Module? norm = null, string path = "") => new(MemberKind.Residual, name, path, norm);
 
     /// <summary>An attention site.</summary>
     /// <param name="name">The name in the adapter's tree.</param>
-    public static Member Attention(string name) => new(MemberKind.Attention, name, name, null);
+    public static Member Attention(string name) => new(MemberKind.Attention, name, "", null);
+
+    /// <summary>What the class's forward returns.</summary>
+    /// <param name="name">The name in the adapter's tree.</param>
+    public static Member Output(string name) => new(MemberKind.Output, name, "", null);
+
+    /// <summary>The inputs of a root.</summary>
+    /// <param name="name">The name in the adapter's tree.</param>
+    public static Member Input(string name) => new(MemberKind.Input, name, "", null);
+
+    /// <summary>Whether the site stands in the class's code, and not beside something that the class holds.</summary>
+    internal bool IsInCode => Kind is MemberKind.Residual or MemberKind.Attention or MemberKind.Output or MemberKind.Input;
 
     /// <summary>A child, or a list of children, without an adapter.</summary>
     /// <inheritdoc cref="Layer"/>

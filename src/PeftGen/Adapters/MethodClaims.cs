@@ -54,7 +54,9 @@ internal sealed class HostClaim
 
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
-        && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)));
+        && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)))
+        && Claim.LeaveOut?.Contains(_paths.BlockOf(candidate.Path)) != true
+        && (Claim.LastBlocks is null || _paths.BlockOf(candidate.Path) >= _paths.BlockCount - Claim.LastBlocks);
 
     /// <summary>A parameter's path and those of the modules that it lies in.</summary>
     private IEnumerable<TargetCandidate> Holders(string path)

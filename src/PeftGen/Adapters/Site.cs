@@ -45,6 +45,9 @@ public sealed class Site
     /// <summary>Whether a layer method of the group adapts the same layer; file keys of whole layers and biases depend on it.</summary>
     public bool SharesLayer { get; }
 
+    /// <summary>The number of the block that the site lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
+    public int Block => _creation.Paths.BlockOf(Path);
+
     /// <summary>For random starts; draws are made in the order of the tree.</summary>
     public Generator Generator => _creation.Generator;
 
@@ -69,13 +72,25 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
-    /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, where the site itself does not show them; null if there is none.</summary>
+    /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
+    public bool IsForFile => _creation.IsForFile;
+
+    /// <summary>How many blocks the model has.</summary>
+    internal int BlockCount => _creation.Paths.BlockCount;
+
+    /// <summary>Whether the model has a module at a path.</summary>
+    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
+
+    /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, or of its part of a fused one, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
     public (long inputs, long outputs)? FindLinear(string role)
     {
         var wanted = RoleTable.Find(role) ?? throw new ArgumentException($"'{role}' is no role", nameof(role));
-        return Owner.named_modules().Where(m => HostLinear.Is(m.module) && wanted.Matches($"{OwnerPath}.{m.name}"))
-            .Select(m => HostLinear.Of(m.module, $"{OwnerPath}.{m.name}", "the site")).Select(l => ((long, long)?)(l.Inputs, l.Outputs)).FirstOrDefault();
+        var linears = Owner.named_modules().Where(m => HostLinear.Is(m.module))
+            .Select(m => (path: $"{OwnerPath}.{m.name}", linear: HostLinear.Of(m.module, $"{OwnerPath}.{m.name}", "the site"))).ToList();
+        return linears.Where(l => wanted.Matches(l.path)).Select(l => ((long, long)?)(l.linear.Inputs, l.linear.Outputs)).FirstOrDefault()
+            ?? linears.Select(l => (l.linear, parts: _creation.Paths.PartsOf(l.path))).Where(l => l.parts?.Contains(role) == true)
+                .Select(l => ((long, long)?)(l.linear.Inputs, l.linear.Outputs / l.parts!.Count)).FirstOrDefault();
     }
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>

@@ -33,6 +33,17 @@ public abstract class Slot : nn.Module
     /// <param name="format">The file's format.</param>
     public abstract IEnumerable<StoredTensor> Stored(FileFormat format);
 
+    /// <summary>What trains and is left out of files, under the names that the reference has for it. Default: nothing.</summary>
+    /// <param name="format">The file's format.</param>
+    public virtual IEnumerable<StoredTensor> LeftOut(FileFormat format) => [];
+
+    /// <summary>Adds to its method's configuration what only a part that slots share knows, such as sizes of the host. Default: nothing.</summary>
+    /// <param name="config">The configuration, as the method has written it.</param>
+    public virtual void Describe(System.Text.Json.Nodes.JsonObject config) { }
+
+    /// <summary>Replaces what serves training alone by what it gives, see <see cref="AdapterEjection.Eject"/>. Default: there is nothing of the kind.</summary>
+    public virtual void Eject() { }
+
     /// <summary>Whether the slot can be merged. Default: no.</summary>
     public virtual bool CanMerge => false;
 

@@ -67,4 +67,67 @@ public static class SlotCalls
     public static (Tensor k, Tensor v, Tensor? mask) attach(
         this AttentionSlot? slot, ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask) =>
         slot is null ? (k, v, mask) : slot.forward(context, x, q, k, v, mask);
+
+    /// <summary>Attends through the slot of an attention site: <c>scaled_dot_product_attention</c>, with what the slot attaches.</summary>
+    /// <param name="slot">The slot; null: the base alone.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="x">The attention's input, <c>[batch, tokens, dim]</c>.</param>
+    /// <param name="query">As the function's own, like all that follow.</param>
+    /// <param name="key">See <paramref name="query"/>.</param>
+    /// <param name="value">See <paramref name="query"/>.</param>
+    /// <param name="attn_mask">See <paramref name="query"/>.</param>
+    /// <param name="p">See <paramref name="query"/>.</param>
+    /// <param name="is_casual">See <paramref name="query"/>.</param>
+    public static Tensor attend(
+        this AttentionSlot? slot, ForwardContext context, Tensor x, Tensor query, Tensor key, Tensor value, Tensor? attn_mask = null, double p = 0.0, bool is_casual = false)
+    {
+        if (slot is null)
+            return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask, p, is_casual);
+        using var own = is_casual ? Causal(query, key) : attn_mask is { dtype: ScalarType.Bool } ? Additive(attn_mask, query.dtype) : null;
+        var (k, v, mask) = slot.forward(context, x, query, key, value, own ?? attn_mask);
+        return nn.functional.scaled_dot_product_attention(query, k, v, mask, p);
+    }
+
+    private static Tensor Causal(Tensor query, Tensor key)
+    {
+        using var all = ones([query.shape[2], key.shape[2]], ScalarType.Bool, query.device);
+        using var seen = all.tril();
+        return Additive(seen, query.dtype);
+    }
+
+    private static Tensor Additive(Tensor seen, ScalarType dtype)
+    {
+        using var hidden = seen.logical_not();
+        return zeros(seen.shape, dtype, seen.device).masked_fill_(hidden, double.NegativeInfinity);
+    }
+
+    /// <summary>Runs what a module returned through the slot of its output.</summary>
+    /// <param name="slot">The slot; null: the output as it is.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="output">What the module returned; it is disposed where a slot makes a new one of it.</param>
+    /// <returns>A tensor that the caller owns.</returns>
+    public static Tensor leave(this OutputSlot? slot, ForwardContext context, Tensor output)
+    {
+        if (slot is null)
+            return output;
+        using (output)
+            return slot.forward(context, output);
+    }
+
+    /// <summary>Shows the slot of the root's inputs a call before the model sees it.</summary>
+    /// <param name="slot">The slot; null: nothing is changed.</param>
+    /// <param name="context">The context of the call, with the inputs by role.</param>
+    public static void enter(this InputSlot? slot, ForwardContext context) => slot?.enter(context);
+
+    /// <summary>Runs what the root returned through the slot of its inputs.</summary>
+    /// <inheritdoc cref="leave(OutputSlot?, ForwardContext, Tensor)"/>
+    public static Tensor leave(this InputSlot? slot, ForwardContext context, Tensor output)
+    {
+        if (slot is null)
+            return output;
+        var left = slot.leave(context, output);
+        if (!ReferenceEquals(left, output))
+            output.Dispose();
+        return left;
+    }
 }

@@ -134,3 +134,30 @@ public abstract class AttentionSlot(string path) : Slot(path)
     /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
     public abstract (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
 }
+
+/// <summary>A slot on what a compiled module's forward, or a layer, returns.</summary>
+/// <param name="path">The path of the module from the root.</param>
+public abstract class OutputSlot(string path) : Slot(path)
+{
+    /// <summary>Changes what the module returned.</summary>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="output">The output, of a block <c>[batch, tokens, dim]</c>; it stays the caller's.</param>
+    /// <returns>A tensor that the caller owns.</returns>
+    public abstract Tensor forward(ForwardContext context, Tensor output);
+}
+
+/// <summary>A slot at the root's door: it sees the inputs of a call before the model does, and what the model returns.</summary>
+/// <param name="path">The path of the root: empty.</param>
+public abstract class InputSlot(string path) : Slot(path)
+{
+    /// <summary>Looks at the inputs by role, and replaces them: <c>context[InputRole.InputIds] = context.Keep(widened)</c>.</summary>
+    /// <param name="context">The context of the call.</param>
+    /// <remarks>An input that the method of the root takes as something else than a parameter of its own cannot be replaced; that is an error.</remarks>
+    public abstract void enter(ForwardContext context);
+
+    /// <summary>Changes what the root returns. Default: nothing.</summary>
+    /// <param name="context">The context of the call.</param>
+    /// <param name="output">What the model returned; it stays the caller's.</param>
+    /// <returns>The same tensor, or a new one that the caller owns.</returns>
+    public virtual Tensor leave(ForwardContext context, Tensor output) => output;
+}

@@ -63,6 +63,8 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     {
         var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
         method.WriteConfig(config, root.FileTargets(method));
+        foreach (var shared in root.Shared.Where(slot => ReferenceEquals(root.MethodOf(slot), method)))
+            shared.Describe(config);
         return config;
     }
 

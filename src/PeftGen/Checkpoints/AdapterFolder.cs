@@ -23,6 +23,8 @@ internal static class AdapterFolder
         var root = adapter.Root ?? throw new AdapterException($"{directory}: an adapter is saved as a whole. Save what CreateAdapter or LoadAdapter returned.");
         if (root.Composition is { } composition)
             throw new AdapterException($"{directory}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.");
+        // What is computed for the file alone is given back with it.
+        using var scope = NewDisposeScope();
         var config = AdapterConfig.Write(root, baseModel);
         var tensors = TensorsOf(adapter, FileFormat.HuggingFace, "");
         using var files = new StagedFiles();
@@ -44,7 +46,7 @@ internal static class AdapterFolder
         using var file = OpenWeights(directory, config);
         try
         {
-            new AdapterCreation(host, values, generator).Fill(adapter, host);
+            new AdapterCreation(host, values, generator, isForFile: true).Fill(adapter, host);
         }
         catch (AdapterException e)
         {
@@ -90,7 +92,7 @@ internal static class AdapterFolder
     /// </summary>
     private static (AdapterConfig config, IReadOnlyList<AdaptAttribute> values) Match(AdapterConfig config, IReadOnlyList<AdaptAttribute> declared, string path)
     {
-        var free = declared.Index().ToList();
+        var free = declared.SelectMany(method => method.Parts).Index().ToList();
         var matches = new List<(int order, JsonObject part, AdaptAttribute value)>();
         foreach (var part in config.Methods)
         {

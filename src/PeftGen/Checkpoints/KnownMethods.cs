@@ -4,5 +4,6 @@ namespace PeftGen.Checkpoints;
 internal static class KnownMethods
 {
     /// <summary>One instance of each; only <see cref="AdaptAttribute.Reads"/> and <see cref="AdaptAttribute.ReadConfig"/> are asked.</summary>
-    public static IReadOnlyList<AdaptAttribute> All { get; } = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck()];
+    public static IReadOnlyList<AdaptAttribute> All { get; } = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new AdaptionPrompt(), new Bottleneck(), new Compacter(),
+        new PromptTuning(), new PTuning(), new MultitaskPromptTuning(), new EmbeddedPrompt()];
 }

@@ -18,6 +18,9 @@ public abstract class AdaptAttribute : Attribute
     /// <summary>The group that the method belongs to; methods of one group apply together. Default: the group without a name.</summary>
     public string? Group { get; set; }
 
+    /// <summary>The methods that this one stands for, which act in its place. Default: itself.</summary>
+    public virtual IReadOnlyList<AdaptAttribute> Parts => [this];
+
     /// <summary>The sites that the method wants with its present values.</summary>
     public abstract IReadOnlyList<Claim> Claims { get; }
 
@@ -62,6 +65,12 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
 public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
 {
+    /// <summary>
+    /// Blocks that do not match, counted through the model: a decoder's go on where the encoder's end. Null: none. Unlike <see cref="Layers"/>, the number is
+    /// not the one in the path.
+    /// </summary>
+    public IReadOnlyList<int>? LeaveOut { get; init; }
+
     /// <summary>For parameters: the name of those that are meant at and below the targets; null: all.</summary>
     public string? Parameter { get; init; }
 
@@ -70,6 +79,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
+
+    /// <summary>How many of the last blocks may match; null: all.</summary>
+    public int? LastBlocks { get; init; }
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }

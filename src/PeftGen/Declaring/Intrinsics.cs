@@ -34,4 +34,10 @@ public static class Attention
     [Intrinsic(SiteKind.Attention)]
     public static (torch.Tensor k, torch.Tensor v, torch.Tensor? mask) Attach(
         torch.Tensor x, torch.Tensor q, torch.Tensor k, torch.Tensor v, torch.Tensor? mask) => (k, v, mask);
+
+    /// <summary>Returns the positions of tokens as they are; in compiled code a method may move them, as HF PEFT's prefix tuning does: the prefix takes the first positions.</summary>
+    /// <param name="positions">The positions that the model computed for its tokens, before they are embedded or turned into angles.</param>
+    /// <returns>The positions to use. Those that are new belong to the call's context and need no disposal.</returns>
+    [Intrinsic(SiteKind.Input)]
+    public static torch.Tensor Positions(torch.Tensor positions) => positions;
 }

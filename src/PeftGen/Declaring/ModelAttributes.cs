@@ -55,4 +55,16 @@ public enum InputRole
 
     /// <summary>Labels; by name <c>labels</c>.</summary>
     Labels,
+
+    /// <summary>The number of each row's task, <c>[batch]</c>; by name <c>task_ids</c>.</summary>
+    TaskIds,
+
+    /// <summary>The segment of each token, <c>[batch, tokens]</c>; by name <c>token_type_ids</c>.</summary>
+    TokenTypeIds,
+
+    /// <summary>What a decoder is fed that reads an encoder's output, <c>[batch, output tokens]</c>; by name <c>decoder_input_ids</c>.</summary>
+    DecoderInputIds,
+
+    /// <summary>What an encoder returned before, so that it does not run again; by name <c>encoder_outputs</c>, <c>encoded</c>.</summary>
+    EncoderOutputs,
 }

@@ -42,6 +42,8 @@ public static class RoleTable
         new("norms", "input_layernorm post_attention_layernorm norm LayerNorm layer_norm layernorm final_layer_norm ln_1 ln_2 ln_f layernorm_before layernorm_after"),
         new("ffn", "output mlp DenseReluDense feed_forward", except: "attention.output"),
         new("attention", "attention.output self_attn attn SelfAttention"),
+        new("self_attention", "attention.output self_attn attn SelfAttention layers.*.attention"),
+        new("cross_attention", "EncDecAttention encoder_attn crossattention.output"),
         Head,
     ];
 

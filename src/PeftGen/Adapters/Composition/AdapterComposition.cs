@@ -17,6 +17,12 @@ internal interface ISiteComposition
 
     /// <inheritdoc cref="Layer"/>
     AttentionSlot Attention(string path, IReadOnlyList<AttentionSlot?> parts);
+
+    /// <inheritdoc cref="Layer"/>
+    OutputSlot Output(string path, IReadOnlyList<OutputSlot?> parts);
+
+    /// <inheritdoc cref="Layer"/>
+    InputSlot Input(string path, IReadOnlyList<InputSlot?> parts);
 }
 
 /// <summary>Walks the trees of several adapters side by side and makes one of them.</summary>
@@ -68,7 +74,7 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
             into.Lend($"{place}_{index.ToString(System.Globalization.CultureInfo.InvariantCulture)}", shared!);
     }
 
-    private static bool IsShared(Slot slot) => slot is not (LayerSlot or ParameterSlot or ResidualSlot or AttentionSlot);
+    private static bool IsShared(Slot slot) => slot is not (LayerSlot or ParameterSlot or ResidualSlot or AttentionSlot or OutputSlot or InputSlot);
 
     private nn.Module Compose(AdapterNode owner, string place, IReadOnlyList<nn.Module?> values)
     {
@@ -85,6 +91,8 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
             ParameterSlot first when filled.All(v => v is ParameterSlot) => sites.Parameter(first.Path, Parts<ParameterSlot>(values)),
             ResidualSlot first when filled.All(v => v is ResidualSlot) => sites.Residual(first.Path, Parts<ResidualSlot>(values)),
             AttentionSlot first when filled.All(v => v is AttentionSlot) => sites.Attention(first.Path, Parts<AttentionSlot>(values)),
+            OutputSlot first when filled.All(v => v is OutputSlot) => sites.Output(first.Path, Parts<OutputSlot>(values)),
+            InputSlot first when filled.All(v => v is InputSlot) => sites.Input(first.Path, Parts<InputSlot>(values)),
             _ => throw new AdapterException(
                 $"{(owner.Path.Length == 0 ? place : $"{owner.Path}.{place}")}: {name}.Of was given adapters that have different things here " +
                 $"({string.Join(", ", filled.Select(v => v.GetType().Name).Distinct())}). Compose adapters of one and the same model."),

@@ -42,7 +42,13 @@ internal sealed class StackedSites : ISiteComposition
         Only(path, parts, "takes this residual's sum for itself");
 
     public AttentionSlot Attention(string path, IReadOnlyList<AttentionSlot?> parts) =>
-        Only(path, parts, "puts its own keys and values into this attention");
+        parts.OfType<AttentionSlot>().ToList() is [var only] ? only : new ChainedAttention(path, parts.OfType<AttentionSlot>(), lent: true);
+
+    public OutputSlot Output(string path, IReadOnlyList<OutputSlot?> parts) =>
+        parts.OfType<OutputSlot>().ToList() is [var only] ? only : new ChainedOutput(path, parts.OfType<OutputSlot>(), lent: true);
+
+    public InputSlot Input(string path, IReadOnlyList<InputSlot?> parts) =>
+        parts.OfType<InputSlot>().ToList() is [var only] ? only : new ChainedInput(path, parts.OfType<InputSlot>(), lent: true);
 
     private static T Only<T>(string path, IReadOnlyList<T?> parts, string why) where T : Slot =>
         parts.OfType<T>().Distinct().ToList() is [var only] ? only

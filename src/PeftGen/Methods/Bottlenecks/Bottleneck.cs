@@ -7,32 +7,92 @@ namespace PeftGen;
 /// The serial bottleneck adapter after the feed-forward network: <c>y = N(s·U f(D x) + h + r)</c> with <c>x = N(h + r)</c>.
 /// </summary>
 /// <remarks>
+/// <para>
 /// Pfeiffer et al., "AdapterFusion: Non-Destructive Task Composition for Transfer Learning", 2021; AdapterHub's <c>SeqBnConfig</c>. h is the sub-layer's
-/// output, r its residual, N the norm after the sum, D and U projections with bias of <c>dim / reduction</c>. They start at N(0, 0.02).
+/// output, r its residual, both <c>[batch, tokens, dim]</c>, N the host's norm after the sum, f a non-linearity, D and U projections with bias of
+/// <c>dim / reduction</c>. On a host whose norms stand before the sub-layers <c>N(z) = z</c>.
+/// </para>
+/// <para>
+/// All settings of AdapterHub's <c>BnConfig</c> are properties here, under its words. <see cref="Houlsby"/>, <see cref="ParallelAdapter"/>,
+/// <see cref="AdapterPlus"/> and <see cref="Compacter"/> are the same with other defaults. In general <c>y = N(a + r)</c> with <c>a = s·U f(D x) + e</c>, where
+/// x is <c>N(h + r)</c>, or h without <see cref="OriginalLnBefore"/>, or r if <see cref="Parallel"/>; e is h, or as <see cref="ResidualBeforeLn"/> says;
+/// and y is a itself without <see cref="OriginalLnAfter"/>.
+/// </para>
 /// </remarks>
-/// <param name="reduction">How many times narrower the bottleneck is than the model. Default: 16.</param>
-/// <param name="targets">The modules whose residual sites are adapted, see <see cref="TargetList"/>. Default: the feed-forward networks'.</param>
 [Merges(false)]
-public sealed class Bottleneck([InRange(1, 4096)] double reduction = 16, string targets = "ffn") : AdaptAttribute
+public class Bottleneck : AdaptAttribute
 {
+    /// <summary>Declares the method, or gives its values.</summary>
+    /// <param name="reduction">How many times narrower the bottleneck is than the model; less than 1: wider. Default: 16.</param>
+    /// <param name="targets">The modules whose residual sites are adapted, see <see cref="TargetList"/>. Default: the feed-forward networks'.</param>
+    public Bottleneck([InRange(0.001, 65536)] double reduction = 16, string targets = "ffn")
+    {
+        Reduction = reduction;
+        Targets = targets;
+    }
+
     /// <summary>How many times narrower the bottleneck is than the model.</summary>
-    public double Reduction { get; } = reduction;
+    public double Reduction { get; }
 
     /// <summary>The modules whose residual sites are adapted.</summary>
     [Adapts(SiteKind.Residual)]
-    public string Targets { get; } = targets;
+    public string Targets { get; }
 
-    /// <summary>The non-linearity: relu, gelu or swish. Default: relu.</summary>
+    /// <summary>Other reductions for some blocks, by their number: <c>0=2, 3=8</c>. Blocks are counted through: a decoder's go on where the encoder's end.</summary>
+    public string ReductionPattern { get; set; } = "";
+
+    /// <summary>The blocks that get no adapter, counted as for <see cref="ReductionPattern"/>; null: none.</summary>
+    public int[]? LeaveOut { get; set; }
+
+    /// <summary>
+    /// The non-linearity f, by its name in Hugging Face's configurations: relu, gelu, gelu_new, swish, silu, leakyrelu, tanh, sigmoid and others.
+    /// Default: relu.
+    /// </summary>
     public string NonLinearity { get; set; } = "relu";
 
-    /// <summary>The scaling of the adapter's output. Default: 1.</summary>
+    /// <summary>The fixed scaling s of the adapter's output. Default: 1.</summary>
     public double Scaling { get; set; } = 1;
 
-    /// <summary>Whether a learned gate for each example multiplies the adapter's output.</summary>
+    /// <summary>Whether the scaling is learned instead, starting at 1, as one number or one for each channel. Default: it is fixed.</summary>
+    public LearnedScaling LearnedScaling { get; set; }
+
+    /// <summary>Whether the adapter reads the residual r and stands beside the sub-layer, instead of after it.</summary>
+    public bool Parallel { get; set; }
+
+    /// <summary>Whether the adapter reads the host's sum after its norm, <c>x = N(h + r)</c>; else the sub-layer's output h.</summary>
+    public bool OriginalLnBefore { get; set; } = true;
+
+    /// <summary>Whether the host's sum and norm follow the adapter, <c>y = N(a + r)</c>; else <c>y = a</c>.</summary>
+    public bool OriginalLnAfter { get; set; } = true;
+
+    /// <summary>With <see cref="OriginalLnBefore"/>: what is added around the adapter. Default: h.</summary>
+    public AdapterResidual ResidualBeforeLn { get; set; }
+
+    /// <summary>Whether a layer norm of the adapter's own stands before D.</summary>
+    public bool LnBefore { get; set; }
+
+    /// <summary>Whether a layer norm of the adapter's own stands after U.</summary>
+    public bool LnAfter { get; set; }
+
+    /// <summary>With <see cref="LnAfter"/>: whether what is added around the adapter is added before that norm.</summary>
+    public bool AdapterResidualBeforeLn { get; set; }
+
+    /// <summary>Whether a learned gate for each example multiplies the adapter's output (Mao et al., "UniPELT", 2022).</summary>
     public bool Gated { get; set; }
 
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
     public GatePooling Pooling { get; set; }
+
+    /// <summary>The probability with which entries of the adapter's output are dropped in training. Default: 0.</summary>
+    [InRange(0, 0.999999)]
+    public double Dropout { get; set; }
+
+    /// <summary>The probability with which the adapter's output is dropped for a whole example in training. Default: 0.</summary>
+    [InRange(0, 0.999999)]
+    public double StochasticDepth { get; set; }
+
+    /// <summary>How D and U start. Default: both normal.</summary>
+    public BottleneckInit Init { get; set; }
 
     /// <inheritdoc/>
     public override bool CanMerge => false;
@@ -41,54 +101,83 @@ public sealed class Bottleneck([InRange(1, 4096)] double reduction = 16, string 
     public override string PeftType => "PEFTGEN_BOTTLENECK";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Residual, TargetList.Parse(Targets))];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Residual, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
 
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => new BottleneckSlot(site, this);
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => base.Reads(config) || (config.ContainsKey("reduction_factor") && config.ContainsKey("mh_adapter"));
+    public override bool Reads(JsonObject config) => base.Reads(config) || BottleneckConfig.IsAdapterHub(config, hypercomplex: false);
 
     /// <inheritdoc/>
-    public override AdaptAttribute ReadConfig(JsonObject config)
-    {
-        var reader = new ConfigReader(config);
-        if (!config.ContainsKey("mh_adapter"))
-            return new Bottleneck(reader.Double("reduction", 16), reader.Targets("target_modules") ?? "ffn")
-            {
-                NonLinearity = reader.Text("non_linearity") ?? "relu",
-                Scaling = reader.Double("scaling", 1),
-                Gated = reader.Bool("gated", false),
-                Pooling = reader.Choice("gate_pooling", GatePooling.All),
-            };
-        foreach (var other in (string[])["mh_adapter", "cross_adapter", "is_parallel", "ln_before", "ln_after", "phm_layer", "inv_adapter", "leave_out", "adapter_residual_before_ln"])
-            reader.Refuse(other, "this form of the bottleneck");
-        foreach (var needed in (string[])["output_adapter", "original_ln_before", "original_ln_after", "residual_before_ln"])
-            if (!reader.Bool(needed, true))
-                throw new AdapterException($"'{needed}' is false: only the form with it is supported.");
-        if (reader.Double("dropout", 0) != 0 || reader.Double("stochastic_depth", 0) != 0)
-            throw new AdapterException("'dropout' or 'stochastic_depth' is not 0: neither is supported.");
-        return new Bottleneck(reader.Double("reduction_factor", 16))
-        {
-            NonLinearity = reader.Text("non_linearity") ?? "relu",
-            Scaling = reader.Double("scaling", 1),
-            Gated = reader.Bool("use_gating", false),
-        };
-    }
+    public override AdaptAttribute ReadConfig(JsonObject config) => BottleneckConfig.Read(config, this);
 
     /// <inheritdoc/>
-    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
-    {
-        config["reduction"] = Reduction;
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
-        config["non_linearity"] = NonLinearity;
-        config["scaling"] = Scaling;
-        config["gated"] = Gated;
-        config["gate_pooling"] = ConfigWriter.Choice(Pooling);
-    }
+    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) => BottleneckConfig.Write(this, config);
 
     /// <inheritdoc/>
-    public override string ToString() => new AttributeText(nameof(Bottleneck))
-        .Argument("reduction", Reduction, 16.0).Argument("targets", Targets, "ffn").Property(nameof(NonLinearity), NonLinearity, "relu")
-        .Property(nameof(Scaling), Scaling, 1.0).Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(Group), Group).ToString();
+    public sealed override string ToString() => Text(BottleneckConfig.DefaultsOf(this)).Property(nameof(Group), Group).ToString();
+
+    /// <summary>The same method with other arguments and the method's own defaults.</summary>
+    internal virtual Bottleneck With(double reduction, string targets) => new(reduction, targets);
+
+    /// <summary>These values, which nobody else can change.</summary>
+    internal Bottleneck Copy() => (Bottleneck)MemberwiseClone();
+
+    /// <summary>The declaration, with what differs from the method's own defaults.</summary>
+    internal virtual AttributeText Text(Bottleneck defaults) => new AttributeText(GetType().Name)
+        .Argument("reduction", Reduction, defaults.Reduction).Argument("targets", Targets, defaults.Targets)
+        .Property(nameof(ReductionPattern), ReductionPattern, "").Property(nameof(LeaveOut), LeaveOut)
+        .Property(nameof(NonLinearity), NonLinearity, defaults.NonLinearity).Property(nameof(Scaling), Scaling, defaults.Scaling)
+        .Property(nameof(LearnedScaling), LearnedScaling, defaults.LearnedScaling).Property(nameof(Parallel), Parallel, defaults.Parallel)
+        .Property(nameof(OriginalLnBefore), OriginalLnBefore, defaults.OriginalLnBefore).Property(nameof(OriginalLnAfter), OriginalLnAfter, defaults.OriginalLnAfter)
+        .Property(nameof(ResidualBeforeLn), ResidualBeforeLn, defaults.ResidualBeforeLn).Property(nameof(LnBefore), LnBefore, false)
+        .Property(nameof(LnAfter), LnAfter, false).Property(nameof(AdapterResidualBeforeLn), AdapterResidualBeforeLn, false)
+        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(Dropout), Dropout, 0.0)
+        .Property(nameof(StochasticDepth), StochasticDepth, defaults.StochasticDepth).Property(nameof(Init), Init, defaults.Init);
+
+    /// <summary>Makes one of the two projections.</summary>
+    internal virtual Projection Project(Site site, long inputs, long outputs, bool up) => new LinearProjection(site, BottleneckStart.Of(site, Init, outputs, inputs, up));
+
+    /// <summary>The reduction at a site.</summary>
+    internal double ReductionOf(Site site) => new ValuePatterns(ReductionPattern).For(site.Block.ToString(System.Globalization.CultureInfo.InvariantCulture), Reduction);
+}
+
+/// <summary>Whether and how the scaling of a bottleneck is learned.</summary>
+public enum LearnedScaling
+{
+    /// <summary>It is fixed.</summary>
+    None,
+
+    /// <summary>One number for each site, from 1.</summary>
+    Single,
+
+    /// <summary>One number for each channel, from 1.</summary>
+    Channel,
+}
+
+/// <summary>What is added around a bottleneck adapter that reads <c>x = N(h + r)</c>; AdapterHub's <c>residual_before_ln</c>.</summary>
+public enum AdapterResidual
+{
+    /// <summary>The sub-layer's output h: taken before the host's norm and sum.</summary>
+    BeforeLn,
+
+    /// <summary>x itself: taken after the norm. Where the host's sum follows, r then counts twice on a host without norms after its sums.</summary>
+    AfterLn,
+
+    /// <summary>The sum <c>h + r</c>: taken after the sum and before the norm. Where the host's sum follows, r counts twice.</summary>
+    PostAdd,
+}
+
+/// <summary>How the projections of a bottleneck start; biases start at zero.</summary>
+public enum BottleneckInit
+{
+    /// <summary>Normal with standard deviation 0.02, as BERT's layers.</summary>
+    Bert,
+
+    /// <summary>D uniform as a linear layer's, U zero, so that a new adapter changes nothing (He et al. 2022).</summary>
+    MamAdapter,
+
+    /// <summary>Normal with standard deviation 0.01, cut off at two of them (Houlsby et al. 2019).</summary>
+    Houlsby,
 }

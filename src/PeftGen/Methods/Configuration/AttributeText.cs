@@ -7,10 +7,10 @@ internal sealed class AttributeText(string method)
 {
     private readonly List<string> _arguments = [];
 
-    public AttributeText Argument(string name, object value, object? otherwise = null)
+    public AttributeText Argument(string name, object? value, object? otherwise = null)
     {
         if (!Equals(value, otherwise))
-            _arguments.Add($"{name}: {Literal(value)}");
+            _arguments.Add($"{name}: {(value is null ? "null" : Literal(value))}");
         return this;
     }
 

@@ -29,4 +29,7 @@ internal static class Merging
 internal static class HuggingFaceKeys
 {
     public const string Prefix = "base_model.model.";
+
+    /// <summary>Of a module that trains whole beside a prompt.</summary>
+    public const string PromptPrefix = "base_model.";
 }

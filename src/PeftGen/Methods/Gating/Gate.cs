@@ -20,7 +20,7 @@ internal sealed class Gate : Slot
     public Gate(Site site, long inputs, string siteName, GatePooling pooling, int count = 1) : base(site.Path)
     {
         _recordName = GateRecords.NameOf(site.Path, siteName);
-        _pooling = pooling;
+        _pooling = GateSites.SeesMaskedTokens(site) ? pooling : GatePooling.All;
         Learn(Weight, Start.Normal(site, 0.02, count, inputs));
         Learn(Bias, zeros(count, dtype: site.Dtype, device: site.Device));
     }
@@ -46,10 +46,12 @@ internal sealed class Gate : Slot
         var mask = context[InputRole.AttentionMask] ?? throw new AdapterException(
             $"{Path}: the gate takes its mean over real tokens, and this call has no attention mask. Give the model's mask a name that tells it or " +
             "[Input(InputRole.AttentionMask)], pass it in ForwardOptions.Inputs, or use GatePooling.All.");
-        if (!mask.shape.SequenceEqual(open.shape[..2]))
+        // With a cache, a mask also says it of the tokens before.
+        using var own = mask.dim() == 2 && mask.shape[1] > open.shape[1] ? mask.narrow(1, mask.shape[1] - open.shape[1], open.shape[1]) : mask.alias();
+        if (!own.shape.SequenceEqual(open.shape[..2]))
             throw new AdapterException(
                 $"{Path}: the attention mask is [{string.Join(", ", mask.shape)}], expected [{string.Join(", ", open.shape[..2])}], 1 at real tokens and 0 at padding.");
-        using var typed = mask.to(open.dtype);
+        using var typed = own.to(open.dtype);
         using var real = typed.unsqueeze(-1);
         using var kept = open * real;
         using var sum = kept.sum(1);
@@ -67,12 +69,18 @@ internal sealed class Gate : Slot
 /// <summary>What AdapterHub calls the sites of gates.</summary>
 internal static class GateSites
 {
-    public const string Prefix = "self_prefix";
-
     public static string OfLinear(Site site) =>
         Has(site, "ffn_in") ? "intermediate_lora" : Has(site, "ffn_out") ? "output_lora" : "selfattn_lora";
 
-    public static string OfResidual(Site site) => Has(site, "attention") ? "mh_adapter" : "output_adapter";
+    /// <summary>Whether the call's mask is that of the site's tokens: in an encoder-decoder it is the encoder's, whose output the keys and values of cross attention see.</summary>
+    public static bool SeesMaskedTokens(Site site)
+    {
+        var place = AttentionPlace.Of(site);
+        return !place.InEncoderDecoder || place.Kind == AttentionKind.Encoder
+            || (place.Kind == AttentionKind.Cross && site.Kind == SiteKind.Layer && (Has(site, "k") || Has(site, "v")));
+    }
+
+    public static string OfResidual(Site site) => Has(site, "self_attention") ? "mh_adapter" : Has(site, "cross_attention") ? "cross_adapter" : "output_adapter";
 
     // The role itself: as a target, 'attention' would mean the modules of that name where a model has them.
     private static bool Has(Site site, string role) => RoleTable.Find(role)!.Matches(site.Path);

@@ -10,22 +10,35 @@ public static class GateRecords
 
     /// <summary>The values as AdapterHub gives them: for each layer and site of gates, one column for each gate in the order of execution.</summary>
     /// <param name="records">What a call recorded.</param>
-    /// <returns>By <c>layer.site</c>, for example <c>0.selfattn_lora</c>: <c>[batch, gates]</c>; the caller owns the tensors.</returns>
+    /// <returns>
+    /// By <c>layer.site</c>, for example <c>0.selfattn_lora</c>: <c>[batch, gates]</c>; the caller owns the tensors. A decoder's layers count on from its encoder's, of which
+    /// the last one needs a gate for that.
+    /// </returns>
     public static IReadOnlyDictionary<string, Tensor> ByLayer(IEnumerable<KeyValuePair<string, Tensor>> records)
     {
+        var all = records.ToList();
+        var encoder = all.Select(record => BlockOf(record.Key)).Where(block => block is { half: "encoder" }).Select(block => block!.Value.index + 1).DefaultIfEmpty(0).Max();
         var byKey = new Dictionary<string, List<Tensor>>();
-        foreach (var (name, value) in records)
+        foreach (var (name, value) in all)
         {
             var colon = name.LastIndexOf(':');
-            if (colon < 0 || name[..colon].Split('.').LastOrDefault(segment => int.TryParse(segment, out _)) is not { } layer)
+            if (colon < 0 || BlockOf(name) is not var (half, index))
                 continue;
-            var key = $"{layer}.{name[(colon + 1)..]}";
+            var key = $"{(half == "decoder" ? index + encoder : index)}.{name[(colon + 1)..]}";
             if (!byKey.TryGetValue(key, out var columns))
                 byKey[key] = columns = [];
             columns.Add(value);
         }
 
         return byKey.ToDictionary(entry => entry.Key, entry => Columns(entry.Value));
+    }
+
+    /// <summary>The first number of a path, and what holds the list that it is an index of; null: there is none.</summary>
+    private static (string half, int index)? BlockOf(string path)
+    {
+        var segments = path.Split('.', ':');
+        var at = Array.FindIndex(segments, segment => int.TryParse(segment, out _));
+        return at < 0 ? null : (at < 2 ? "" : segments[at - 2], int.Parse(segments[at], System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private static Tensor Columns(List<Tensor> values)

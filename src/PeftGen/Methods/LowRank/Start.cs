@@ -15,6 +15,10 @@ internal static class Start
         return start.to(site.Device);
     }
 
+    /// <summary>A matrix or vector of values that are uniform between −bound and bound.</summary>
+    public static Tensor Uniform(Site site, double bound, params long[] shape) =>
+        empty(shape, dtype: site.Dtype).uniform_(-bound, bound, site.Generator).to(site.Device);
+
     /// <summary>A matrix or vector of normal values.</summary>
     public static Tensor Normal(Site site, double std, params long[] shape) =>
         empty(shape, dtype: site.Dtype).normal_(0, std, site.Generator).to(site.Device);

@@ -13,6 +13,9 @@ internal enum PartNames
 
     /// <summary>A norm: <c>P.ln_tuning_layers.weight</c>.</summary>
     Norm,
+
+    /// <summary>A module trained whole beside a prompt, which HF PEFT puts at the base's door and not into it: <c>base_model.P.weight</c>.</summary>
+    BesidePrompt,
 }
 
 /// <summary>
@@ -40,6 +43,7 @@ internal static class TrainedParts
             PartNames.Bias when sharesLayer => "base_layer.",
             _ => "",
         };
-        return $"{HuggingFaceKeys.Prefix}{(module.Length == 0 ? "" : module + ".")}{infix}{parameter}";
+        var prefix = names == PartNames.BesidePrompt ? HuggingFaceKeys.PromptPrefix : HuggingFaceKeys.Prefix;
+        return $"{prefix}{(module.Length == 0 ? "" : module + ".")}{infix}{parameter}";
     }
 }
