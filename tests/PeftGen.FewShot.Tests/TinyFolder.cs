@@ -68,14 +68,10 @@ internal sealed class TinyFolder : IDisposable
         from how in (string[])["", "very ", "so ", "and so "]
         select $"{(word == "good" ? "2.1" : "-1.7")}\t{article} {thing} {verb} {how}{word}";
 
-    private static JsonObject Config() => new()
-    {
-        ["model_type"] = "bert",
-        ["vocab_size"] = Words.Length,
-        ["hidden_size"] = Hidden,
-        ["intermediate_size"] = Inner,
-        ["num_hidden_layers"] = Layers,
-        ["num_attention_heads"] = 2,
-        ["max_position_embeddings"] = 32,
-    };
+    private static JsonObject Config() => JsonNode.Parse($$"""
+        {
+            "model_type": "bert", "vocab_size": {{Words.Length}}, "hidden_size": {{Hidden}}, "intermediate_size": {{Inner}},
+            "num_hidden_layers": {{Layers}}, "num_attention_heads": 2, "max_position_embeddings": 32
+        }
+        """)!.AsObject();
 }
