@@ -79,6 +79,7 @@ internal sealed class Reachability
         ParameterUse parameter => IsCompiled(parameter.Target.owner, parameter.Target.child),
         ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
         AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
+        PositionsUse => HasInputs,
         MethodGroupUse { Receiver: null } group => Methods.Contains(group.Method.OriginalDefinition),
         MethodGroupUse { Type: { } declaring } group => ReachesMethod(declaring, group.Method) && ReachesReceiver(type, group.Receiver!),
         MethodGroupUse group => ReachesReceiver(type, group.Receiver!),
@@ -96,6 +97,13 @@ internal sealed class Reachability
         Classes.Where(c => c.Lineage.Contains(type)).SelectMany(c => c.Lineage).Concat(type.Lineage).Distinct()
             .Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c) && _graph.MayBe(c, variable)));
 
+    /// <summary>Whether a method stands at some root's door, where it may move positions.</summary>
+    private bool HasInputs => _sites.Bodies.Any(site => site.kind == SiteKind.Input);
+
+    /// <summary>The classes whose code hands positions out to be moved.</summary>
+    private IEnumerable<ModelClass> WithPositions =>
+        HasInputs ? _holders.Keys.SelectMany(type => type.Lineage).Distinct().Where(type => _scanner.Scan(type).Any(method => method.Uses.Any(use => use is PositionsUse))) : [];
+
     private bool ReachesReceiver(ModelClass type, Receiver receiver) =>
         receiver.IsDirect ? IsCompiled(receiver.Target.owner, receiver.Target.child) : MayHold(type, receiver.Type);
 
@@ -105,7 +113,7 @@ internal sealed class Reachability
 
     private void FindClasses()
     {
-        var queue = new Queue<ModelClass>(_sites.Children.Select(c => c.owner).Concat(_sites.Bodies.Select(b => b.type)));
+        var queue = new Queue<ModelClass>(_sites.Children.Select(c => c.owner).Concat(_sites.Bodies.Select(b => b.type)).Concat(WithPositions));
         while (queue.Count > 0)
         {
             var type = queue.Dequeue();

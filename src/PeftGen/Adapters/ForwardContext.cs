@@ -50,6 +50,7 @@ public sealed class ForwardContext : IDisposable
         _whole = whole;
         _rows = rows.ToString();
         PositionShift = whole.PositionShift;
+        QueriesStay = whole.QueriesStay;
         PastTokens = whole.PastTokens;
         foreach (var (role, input) in whole._inputs)
             _inputs[role] = rows.SelectInput(whole, role, input);
@@ -62,6 +63,7 @@ public sealed class ForwardContext : IDisposable
         _states = [];
         _rows = other._rows;
         PositionShift = other.PositionShift;
+        QueriesStay = other.QueriesStay;
         PastTokens = other.PastTokens;
         foreach (var (role, input) in inputs)
             _inputs[role] = input;
@@ -91,13 +93,34 @@ public sealed class ForwardContext : IDisposable
     /// <summary>How many tokens of each row the model holds in a cache from calls before; 0 without one. Generated code sets it from arguments that are an <see cref="ITokenCache"/>.</summary>
     public long PastTokens { get; set; }
 
-    /// <summary>By how much the positions that the model computes are moved, see <see cref="Attention.Positions"/>; an input slot may set it.</summary>
+    /// <summary>By how much the positions that the model computes are moved, see <see cref="Attention.Positions(Tensor)"/>; an input slot may set it.</summary>
     public long PositionShift { get; set; }
 
-    /// <summary>What <see cref="Attention.Positions"/> is in compiled code.</summary>
-    /// <param name="positions">The positions that the model computed.</param>
+    /// <summary>Whether queries stay where they are without the keys in front of them, where positions are distances; see <see cref="Attention.Positions(Tensor, long)"/>. An input slot may set it.</summary>
+    public bool QueriesStay { get; set; }
+
+    /// <summary>By how much the positions of each row are moved, <c>[batch, 1]</c>, where that differs between rows; null: by <see cref="PositionShift"/>.</summary>
+    internal Tensor? PositionShifts { get; set; }
+
+    /// <summary>What <see cref="Attention.Positions(Tensor)"/> is in compiled code.</summary>
+    /// <param name="positions">The positions that the model computed, <c>[batch or 1, tokens]</c>.</param>
     /// <returns>The same tensor, or moved ones that belong to this context.</returns>
-    public Tensor Positions(Tensor positions) => PositionShift == 0 ? positions : Keep(positions + PositionShift);
+    public Tensor Positions(Tensor positions) =>
+        PositionShifts is { } shifts ? Keep(positions + shifts) : PositionShift == 0 ? positions : Keep(positions + PositionShift);
+
+    /// <summary>What <see cref="Attention.Positions(Tensor, long)"/> is in compiled code.</summary>
+    /// <param name="positions">The positions that the model computed for its queries.</param>
+    /// <param name="added">The number of keys that were put in front.</param>
+    /// <returns>The same tensor, or moved ones that belong to this context.</returns>
+    /// <exception cref="AdapterException">The rows of the batch belong to several adapters.</exception>
+    public Tensor Positions(Tensor positions, long added)
+    {
+        if (!QueriesStay || added == 0)
+            return positions;
+        if (PositionShifts is not null)
+            throw new AdapterException("the adapters of these rows have prefixes beside which queries stay in place (PrefixPositions.Kept), and the model's positions are distances, of which a batch has one set. Run the rows of each adapter in a call of their own.");
+        return Keep(positions - added);
+    }
 
     /// <summary>Keeps a tensor until the root's call returns, out of the scopes that the user's code opens.</summary>
     /// <param name="tensor">The tensor; the context owns it from here on.</param>

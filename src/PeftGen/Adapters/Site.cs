@@ -86,11 +86,23 @@ public sealed class Site
     public (long inputs, long outputs)? FindLinear(string role)
     {
         var wanted = RoleTable.Find(role) ?? throw new ArgumentException($"'{role}' is no role", nameof(role));
-        var linears = Owner.named_modules().Where(m => HostLinear.Is(m.module))
-            .Select(m => (path: $"{OwnerPath}.{m.name}", linear: HostLinear.Of(m.module, $"{OwnerPath}.{m.name}", "the site"))).ToList();
-        return linears.Where(l => wanted.Matches(l.path)).Select(l => ((long, long)?)(l.linear.Inputs, l.linear.Outputs)).FirstOrDefault()
-            ?? linears.Select(l => (l.linear, parts: _creation.Paths.PartsOf(l.path))).Where(l => l.parts?.Contains(role) == true)
-                .Select(l => ((long, long)?)(l.linear.Inputs, l.linear.Outputs / l.parts!.Count)).FirstOrDefault();
+        var below = Owner.named_modules().Select(m => (path: $"{OwnerPath}.{m.name}", sizes: SizesOf(m.module, $"{OwnerPath}.{m.name}"))).Where(m => m.sizes is not null).ToList();
+        return below.Where(l => wanted.Matches(l.path)).Select(l => l.sizes).FirstOrDefault()
+            ?? below.Select(l => (l.sizes, parts: _creation.Paths.PartsOf(l.path) ?? FusedTable.Find(l.path))).Where(l => l.parts?.Contains(role) == true)
+                .Select(l => ((long, long)?)(l.sizes!.Value.inputs, l.sizes.Value.outputs / l.parts!.Count)).FirstOrDefault();
+    }
+
+    /// <summary>The sizes of a linear layer; of a class of the user's own that is not known to be one, as its weight and bias show them. Null: they do not.</summary>
+    private static (long inputs, long outputs)? SizesOf(nn.Module module, string path)
+    {
+        if (HostLinear.Is(module))
+            return HostLinear.Of(module, path, "the site") is var linear ? (linear.Inputs, linear.Outputs) : null;
+        var parameters = module.named_parameters(recurse: false).ToDictionary(p => p.name, p => p.parameter);
+        if (parameters.GetValueOrDefault("weight") is not { } weight || weight.dim() != 2)
+            return null;
+        var (rows, columns) = (weight.shape[0], weight.shape[1]);
+        var outputs = parameters.GetValueOrDefault("bias") is { } bias && bias.dim() == 1 ? bias.shape[0] : rows == columns ? rows : -1;
+        return outputs == rows ? (columns, rows) : outputs == columns ? (rows, columns) : null;
     }
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>

@@ -40,4 +40,14 @@ public static class Attention
     /// <returns>The positions to use. Those that are new belong to the call's context and need no disposal.</returns>
     [Intrinsic(SiteKind.Input)]
     public static torch.Tensor Positions(torch.Tensor positions) => positions;
+
+    /// <summary>
+    /// As <see cref="Positions(torch.Tensor)"/>, for models in which positions are distances between queries and keys: returns the positions of the queries as they are, as the last
+    /// of the keys; in compiled code a method may leave them where they are without the keys in front, as AdapterHub's prefix tuning does.
+    /// </summary>
+    /// <param name="positions">The positions of the queries among all keys.</param>
+    /// <param name="added">The number of keys that <see cref="Attach"/> put in front.</param>
+    /// <returns>The positions to use. Those that are new belong to the call's context and need no disposal.</returns>
+    [Intrinsic(SiteKind.Input)]
+    public static torch.Tensor Positions(torch.Tensor positions, long added) => positions;
 }

@@ -123,7 +123,7 @@ public sealed class ConfigurationTests : IDisposable
     public void A_union_of_AdapterHub_is_read_by_each_method()
     {
         var parts = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]!.AsArray().Select(part => part!.AsObject()).ToList();
-        Assert.Equal("[PrefixTuning(length: 3, Gated = true)]", Read(new PrefixTuning(), parts[0]).ToString());
+        Assert.Equal("[PrefixTuning(length: 3, positions: PrefixPositions.Kept, Gated = true)]", Read(new PrefixTuning(), parts[0]).ToString());
         Assert.Equal("[Bottleneck(reduction: 8, Gated = true)]", Read(new Bottleneck(), parts[1]).ToString());
         Assert.Equal("[LoRA(rank: 3, alpha: 2, targets: \"q,v\", Gated = true)]", Read(new LoRA(), parts[2]).ToString());
 
@@ -137,9 +137,6 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, "flat", "false")]
-    [InlineData(0, "leave_out", "[1]")]
-    [InlineData(0, "shared_gating", "false")]
     [InlineData(1, "mh_adapter", "true")]
     [InlineData(1, "original_ln_before", "false")]
     [InlineData(1, "phm_layer", "true")]
@@ -160,6 +157,9 @@ public sealed class ConfigurationTests : IDisposable
         foreach (var method in (AdaptAttribute[])
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
+                new PrefixTuning(4, positions: PrefixPositions.Kept) { Projection = 6, ProjectionInput = 3, Gated = true, SharedGate = false, Dropout = 0.25, LeaveOut = [1], ModulesToSave = "head" },
+                new PrefixTuning(4, "**.SelfAttention") { Slices = PrefixSlices.AsHuggingFaceT5 },
+                new AdaptionPrompt(4, 2, "attn") { TaskType = "CAUSAL_LM" },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
             ])
         {

@@ -47,7 +47,7 @@ public sealed class LiveTensorTests
 
         using var host = new AttentionHost(blocks: 1);
         using var bottleneck = host.Create(new Bottleneck(reduction: 2, targets: "layers.*") { Gated = true });
-        using var prefix = host.Create(new PrefixTuning(length: 2) { Gated = true });
+        using var prefix = host.Create(new PrefixTuning(length: 2) { Projection = 3, Gated = true, SharedGate = false });
         using var x = Fill.Values(3, 2, 4, AttentionBlock.Dim);
         using var k = Fill.Values(4, 2, AttentionBlock.KeyHeads, 4, AttentionBlock.HeadDim);
         using var mask = zeros(2, 1, 1, 4);

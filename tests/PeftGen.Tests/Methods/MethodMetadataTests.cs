@@ -27,6 +27,9 @@ public sealed class MethodMetadataTests
         new LNTuning("ln_f") { ModulesToSave = "lm_head", Exclude = "norm" },
         new TrainableTokens([1], "wte"),
         new PrefixTuning { Gated = true },
+        new PrefixTuning(positions: PrefixPositions.Kept) { ModulesToSave = "classifier" },
+        new AdaptionPrompt(),
+        new AdaptionPrompt(5, 2, "attn") { Unprojected = true },
         new Bottleneck(targets: "mlp") { Gated = true },
     };
 
@@ -66,7 +69,7 @@ public sealed class MethodMetadataTests
     public void Exactly_one_method_reads_what_it_writes(AdaptAttribute method)
     {
         var config = new System.Text.Json.Nodes.JsonObject { ["peft_type"] = method.PeftType };
-        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new Bottleneck()];
+        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new AdaptionPrompt(), new Bottleneck()];
         Assert.Equal([method.GetType()], all.Where(m => m.Reads(config)).Select(m => m.GetType()));
         Assert.True(method.Reads(config), $"{method} does not read {method.PeftType}");
     }

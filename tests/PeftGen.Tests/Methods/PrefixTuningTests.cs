@@ -61,7 +61,7 @@ public sealed class PrefixTuningTests : IDisposable
     {
         var adapter = _host.Create(new PrefixTuning(length: 100));
         var table = Table(adapter);
-        Assert.Equal([100 * 2 * 2 * Width], table.shape);
+        Assert.Equal([100, 2 * 2 * Width], table.shape);
         Assert.InRange(table.std().item<float>(), 0.95f, 1.05f);
         var stored = adapter.Slots().SelectMany(s => s.Stored(FileFormat.AdapterHub)).Single();
         Assert.Equal("prefix_tuning.prefix_tunings.{name}.self_prefix.control_trans", stored.Key);

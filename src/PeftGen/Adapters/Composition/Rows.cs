@@ -42,9 +42,7 @@ internal sealed class RowSites(RowPlan plan) : ISiteComposition
 
     public OutputSlot Output(string path, IReadOnlyList<OutputSlot?> parts) => Same(parts) ?? new RowsOutput(path, plan, parts);
 
-    public InputSlot Input(string path, IReadOnlyList<InputSlot?> parts) =>
-        Same(parts) ?? throw new AdapterException(
-            "the adapters of these rows change the model's inputs in different ways, and a batch has one length and one set of inputs. Run the rows of each adapter in a call of their own.");
+    public InputSlot Input(string path, IReadOnlyList<InputSlot?> parts) => Same(parts) ?? new RowsInput(path, plan, parts);
 
     /// <summary>The slot that all rows have; null where they differ.</summary>
     private static T? Same<T>(IReadOnlyList<T?> parts) where T : Slot => parts.Distinct().ToList() is [{ } only] ? only : null;

@@ -74,11 +74,9 @@ internal sealed class PromptedProjection(Site site, AttentionPrompt prompt) : La
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         using var typed = prompt.Prompt.to(x.dtype);
-        var seen = layer.forward(typed);
+        var seen = layer.Context.Keep(layer.forward(typed));
         if (_part is { } part)
-            using (seen)
-                seen = seen.narrow(-1, part.Start, part.Length);
-        layer.Context.Keep(seen);
+            seen = layer.Context.Keep(seen.narrow(-1, part.Start, part.Length));
         var call = layer.Context.State<PromptedCall>(prompt);
         if (_isKeys)
             call.Keys = seen;
