@@ -21,7 +21,7 @@ internal sealed record FineTuningMethod(string Name, string Title, double Learni
         new("lora", "LoRA (q, v; rank 8)", 1e-3, (bert, generator) => bert.CreateLoraAdapter(generator: generator)),
         new("ia3", "(IA)³", 5e-3, (bert, generator) => bert.CreateIa3Adapter(generator: generator)),
         new("pfeiffer", "Pfeiffer (reduction 8)", 5e-4, (bert, generator) => bert.CreatePfeifferAdapter(generator: generator)),
-        new("parallel", "parallel (reduction 2)", 5e-4, (bert, generator) => bert.CreateParallelAdapter(generator: generator)),
+        new("parallel", "parallel (reduction 2)", 5e-4, (bert, generator) => bert.CreateSideAdapter(generator: generator)),
         new("prefix", "prefix (10, MLP 256)", 1e-3, (bert, generator) => bert.CreatePrefixAdapter(generator: generator)),
         new("unipelt", "UniPELT", 5e-4, (bert, generator) => bert.CreateUnipeltAdapter(generator: generator)),
     ];
