@@ -13,6 +13,7 @@ public abstract class AdapterNode : nn.Module
     private readonly Dictionary<string, nn.Module> _members = [];
     private readonly LentModules _lent = new();
     private Randomness? _randomness;
+    private IReadOnlyList<Slot> _shared = [];
 
     /// <summary>Creates an empty node.</summary>
     protected AdapterNode() : base("adapter") { }
@@ -40,7 +41,7 @@ public abstract class AdapterNode : nn.Module
                 throw new AdapterException("no class below the model has [GradientCheckpointing], so there is no block to compute again. Put the attribute on the class of the model's blocks.");
             var randomness = value ? new Randomness([.. root.DropoutSources]) : null;
             foreach (var node in nodes)
-                node._randomness = randomness;
+                (node._randomness, node._shared) = (randomness, value ? root.Shared : []);
         }
     }
 
@@ -49,6 +50,9 @@ public abstract class AdapterNode : nn.Module
 
     /// <summary>What blocks below draw from, where they are computed again.</summary>
     internal Randomness Randomness => _randomness!;
+
+    /// <summary>What learns in blocks below, where they are computed again: their own slots and those that the whole adapter shares.</summary>
+    internal IEnumerable<Parameter> Learning => Slots().Concat(_shared).Distinct().SelectMany(slot => slot.parameters()).Where(p => p.requires_grad).Distinct();
 
     /// <summary>An empty node of the same class.</summary>
     protected internal abstract AdapterNode New();

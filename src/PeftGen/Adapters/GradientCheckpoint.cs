@@ -18,7 +18,7 @@ public static class GradientCheckpoint
     /// <returns>What the block returns, with the same gradients; the caller owns it.</returns>
     public static Tensor Run(AdapterNode node, ForwardContext context, Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> block, params Tensor?[] inputs)
     {
-        var learning = node.Slots().SelectMany(slot => slot.parameters()).Where(p => p.requires_grad).ToList();
+        var learning = node.Learning.ToList();
         if (!is_grad_enabled() || (learning.Count == 0 && !inputs.Any(x => x is { requires_grad: true })))
             return block(context, inputs);
         var call = new RecomputedCall(context, block, inputs, node.Randomness);

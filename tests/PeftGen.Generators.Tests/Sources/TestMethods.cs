@@ -68,13 +68,21 @@ public sealed class Touch : AdaptAttribute
     [Adapts(SiteKind.Attention)]
     public string? Attentions { get; set; }
 
+    [Adapts(SiteKind.Output)]
+    public string? Outputs { get; set; }
+
+    [Adapts(SiteKind.Input, Targets = "**")]
+    public bool Inputs { get; set; }
+
     public override IReadOnlyList<Claim> Claims =>
-        [.. Of(SiteKind.Parameter, Parameters), .. Of(SiteKind.Residual, Residuals), .. Of(SiteKind.Attention, Attentions)];
+        [.. Of(SiteKind.Parameter, Parameters), .. Of(SiteKind.Residual, Residuals), .. Of(SiteKind.Attention, Attentions), .. Of(SiteKind.Output, Outputs), .. Of(SiteKind.Input, Inputs ? "**" : null)];
 
     public override Slot CreateSlot(Site site) => site.Kind switch
     {
         SiteKind.Parameter => new TouchedParameter(site.Path),
         SiteKind.Residual => new TouchedResidual(site.Path),
+        SiteKind.Output => new TouchedOutput(site.Path),
+        SiteKind.Input => new TouchedInput(site.Path),
         _ => new TouchedAttention(site.Path),
     };
 
@@ -119,4 +127,29 @@ public sealed class TouchedAttention : AttentionSlot
         (k, context.Keep(v * this["touch"]), mask);
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(Path + ".attention", this["touch"])];
+}
+
+public sealed class TouchedOutput : OutputSlot
+{
+    public TouchedOutput(string path) : base(path) => Learn("touch", ones(1));
+
+    public override Tensor forward(ForwardContext context, Tensor output) => output * this["touch"];
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(Path + ".output", this["touch"])];
+}
+
+/// <summary>Multiplies the ids on their way in, moves the positions by as much as the cache is long, and halves and doubles what comes out.</summary>
+public sealed class TouchedInput : InputSlot
+{
+    public TouchedInput(string path) : base(path) => Learn("touch", ones(1));
+
+    public override void enter(ForwardContext context)
+    {
+        context[InputRole.InputIds] = context.Keep(context[InputRole.InputIds]! * this["touch"]);
+        context.PositionShift = context.PastTokens;
+    }
+
+    public override Tensor leave(ForwardContext context, Tensor output) => output * 1;
+
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new("inputs", this["touch"])];
 }
