@@ -46,8 +46,9 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public async Task What_one_word_says_is_learned()
     {
-        Assert.Equal(0, await _folder.Run("--methods", "lora", "--k", "100", "--seeds", "1", "--test-sentences", "100"));
-        Assert.InRange(Assert.Single(Results()).Accuracy, 0.9, 1);
+        // The base itself would need more steps at its learning rate, which is for one that was trained.
+        Assert.Equal(0, await _folder.Run(["--k", "100", "--seeds", "1", "--test-sentences", "100", "--methods", .. FineTuningMethod.All.Where(method => !method.TrainsBase).Select(method => method.Name)]));
+        Assert.All(Results(), result => Assert.True(result.Accuracy >= 0.9, $"{result}"));
     }
 
     [Fact]
