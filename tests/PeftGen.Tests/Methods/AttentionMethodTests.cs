@@ -1,4 +1,6 @@
+using PeftGen.Checkpoints;
 using PeftGen.Generation;
+using PeftGen.Tests.Checkpoints;
 using PeftGen.Tests.Methods.Hosts;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -83,7 +85,7 @@ public sealed class AttentionMethodTests : IDisposable
         adapter.Save(folder.Path);
         var config = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(folder.Path, "adapter_config.json")))!;
         Assert.Equal(("PREFIX_TUNING", true, 4, 2, 6, 2), ((string?)config["peft_type"], (bool)config["prefix_projection"]!, (int)config["encoder_hidden_size"]!, (int)config["num_layers"]!, (int)config["token_dim"]!, (int)config["num_attention_heads"]!));
-        using (var file = Checkpoints.SafetensorsFile.Open(System.IO.Path.Combine(folder.Path, "adapter_model.safetensors")))
+        using (var file = SafetensorsFile.Open(System.IO.Path.Combine(folder.Path, "adapter_model.safetensors")))
             Assert.Equal(["prompt_embeddings"], file.Names);
         var loaded = _model.LoadAdapter(folder.Path);
         TensorAssert.Close(expected, _model.forward(loaded, _ids), Tolerance);
@@ -126,10 +128,7 @@ public sealed class AttentionMethodTests : IDisposable
     public void UniPELT_is_a_gated_prefix_adapter_and_LoRA()
     {
         var adapter = Filled(_model.CreateGatedPartsAdapter());
-        var apart = _model.CreateGatedPartsAdapter(
-            new PrefixTuning(2) { Projection = 3, Gated = true, Pooling = GatePooling.Masked },
-            new Bottleneck(2) { Gated = true, Pooling = GatePooling.Masked },
-            new LoRA(2) { Gated = true, Pooling = GatePooling.Masked });
+        var apart = _model.CreateApartAdapter();
         apart.LoadTrainingState(adapter.TrainingState());
         var records = new Dictionary<string, Tensor>();
         TensorAssert.Close(_model.forward(apart, _ids, _mask), _model.forward(adapter, new ForwardOptions { Records = records }, _ids, _mask), 0);
