@@ -42,6 +42,8 @@ internal sealed class Comparison(CompareOptions options, Screen screen)
         var run = new FewShotRun(options.Model, config, split, tokens.Padding, setup);
         foreach (var (method, k, seed) in left)
         {
+            // Another process may have come here first.
+            if (file.Read().Any(result => result.Key() == new RunKey(method.Name, k, seed))) continue;
             var clock = Stopwatch.StartNew();
             var result = run.Run(method, k, seed, cancellation);
             file.Add(result);

@@ -10,10 +10,10 @@ internal sealed class ResultsFile(string path, string setup)
     /// <summary>The file.</summary>
     public string Path => path;
 
-    /// <summary>Reads all results.</summary>
+    /// <summary>Reads all results; of a run that two processes did, the first.</summary>
     /// <exception cref="FewShotException">A line is no result, or one of another setup.</exception>
     public IReadOnlyList<RunResult> Read() =>
-        File.Exists(path) ? [.. File.ReadLines(path).Index().Where(line => line.Item.Length > 0).Select(line => Parse(line.Item, line.Index + 1))] : [];
+        File.Exists(path) ? [.. File.ReadLines(path).Index().Where(line => line.Item.Length > 0).Select(line => Parse(line.Item, line.Index + 1)).DistinctBy(result => result.Key())] : [];
 
     /// <summary>Adds a result.</summary>
     public void Add(RunResult result)
