@@ -14,6 +14,8 @@ public sealed class ChangedNumberTests(ChangedNumberTests.Program program) : ICl
     [InlineData("lora/mlp-embedding-linear")]
     [InlineData("lora/clip-both-towers")]
     [InlineData("unipelt/bert_flat")]
+    [InlineData("p_tuning/bert_mlp")]
+    [InlineData("multitask_prompt_tuning/t5")]
     public void OfAnExpectedTensorIsFound(string name)
     {
         using var changed = new ChangedCase(name);

@@ -78,7 +78,7 @@ public sealed class CompiledHost
     public void Unmerge(AdapterNode adapter) => Call(adapter.GetType().GetMethod("UnmergeFrom")!, adapter, [Model]);
 
     /// <summary>
-    /// The loss as the host computes it: next token over labels that are not −100, or classification. Of pairs, which have no
+    /// The loss as the host computes it: next token, or the token itself, over labels that are not −100, or classification. Of pairs, which have no
     /// labels, the mean over how well each text fits its own image.
     /// </summary>
     public static Tensor Loss(Tensor logits, Inputs inputs)
@@ -91,7 +91,7 @@ public sealed class CompiledHost
         // Positions that an adapter puts in front are nobody's to predict.
         if (logits.shape[1] > labels.shape[1])
             labels = cat([full([labels.shape[0], logits.shape[1] - labels.shape[1]], -100, labels.dtype), labels], 1);
-        if (inputs.HasDecoder)
+        if (inputs.HasDecoder || inputs.ArePlaced)
             return nn.functional.cross_entropy(logits.flatten(0, 1).to(ScalarType.Float32), labels.flatten(), ignore_index: -100);
         var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]).to(ScalarType.Float32);
         return nn.functional.cross_entropy(predicted, labels[TensorIndex.Colon, TensorIndex.Slice(1)].reshape(-1), ignore_index: -100);

@@ -9,13 +9,22 @@ public static class Configurations
     // Said about the saving, not about the adapter.
     private static readonly HashSet<string> OfSaving = ["inference_mode", "auto_mapping"];
 
+    // What the reference's own files do not say, though it is a setting.
+    private static readonly HashSet<string> Unsaid = ["subtract_projection"];
+
     /// <summary>The attributes that a configuration wants.</summary>
     /// <exception cref="UnsupportedException">The library lacks the method, or an option of it.</exception>
-    public static AdapterDeclaration Declaration(JsonObject config)
+    public static AdapterDeclaration Declaration(JsonObject config) => Supported(() => AdapterDeclaration.Read(config));
+
+    /// <summary>The attributes that a folder wants.</summary>
+    /// <exception cref="UnsupportedException">The library lacks the method, or an option of it.</exception>
+    public static AdapterDeclaration DeclarationOf(string folder) => Supported(() => AdapterDeclaration.Read(folder));
+
+    private static AdapterDeclaration Supported(Func<AdapterDeclaration> read)
     {
         try
         {
-            return AdapterDeclaration.Read(config);
+            return read();
         }
         catch (AdapterException e)
         {
@@ -58,6 +67,10 @@ public static class Configurations
             if (envelope.TryGetPropertyValue(field, out var found) && !Same(found, expected))
                 throw new ParityException($"adapter_config.json: '{field}' is {Text(found)}, expected the host's, {Text(expected)}");
     }
+
+    /// <summary>Requires that case.json and the adapter's file agree, but for what the reference does not write into files.</summary>
+    public static void RequireSaved(JsonObject recorded, JsonObject saved) =>
+        RequireSame(Without(recorded, Unsaid.Where(field => !saved.ContainsKey(field)).ToHashSet()), saved, "adapter_config.json against case.json");
 
     /// <summary>Each recorded field has to be in the other configuration, with an equal value.</summary>
     public static void RequireSame(JsonObject recorded, JsonObject other, string where)

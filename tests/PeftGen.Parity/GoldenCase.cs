@@ -50,6 +50,14 @@ public sealed class GoldenCase(string root, string name)
     public JsonObject? Configuration =>
         Settings["config"] as JsonObject ?? (Settings["adapters"] is JsonObject { Count: 1 } adapters ? adapters.First().Value as JsonObject : null);
 
+    /// <summary>Whether the adapters in several folders are one here, each of them for rows of its own.</summary>
+    public bool IsJoint => Settings["setup"]?["type"]?.ToString() == "MultiTask";
+
+    /// <summary>A key of the one adapter, or of the several that are one, as files have it.</summary>
+    /// <param name="pattern">The key with places for names.</param>
+    public string KeyOf(string pattern) => AdapterFolders.Keys.Index().Aggregate(
+        pattern.Replace("{name}", AdapterName, StringComparison.Ordinal), (key, name) => key.Replace($"{{name.{name.Index}}}", name.Item, StringComparison.Ordinal));
+
     /// <summary>The name of the one adapter.</summary>
     public string AdapterName => Settings["adapters"] is JsonObject { Count: 1 } adapters ? adapters.First().Key : "default";
 

@@ -36,6 +36,7 @@ public sealed class Inputs
 
         if (!_tensors.TryGetValue("labels", out var labels))
             return;
+        ArePlaced = host["architectures"]?[0]?.GetValue<string>().EndsWith("MaskedLM", StringComparison.Ordinal) == true;
         HasDecoder = host["is_encoder_decoder"]?.GetValue<bool>() == true;
         if (HasDecoder)
             _tensors["decoder_input_ids"] = ShiftedRight(labels, host).DetachFromDisposeScope();
@@ -44,6 +45,9 @@ public sealed class Inputs
     }
 
     public Tensor Labels => _tensors.GetValueOrDefault("labels") ?? throw new ParityException("input.labels is not recorded, but a loss is");
+
+    /// <summary>Whether a label is that of the token at its own place, not of the next.</summary>
+    public bool ArePlaced { get; }
 
     /// <summary>The tasks of the rows, which the adapter wants and no host; null: there are none.</summary>
     public Tensor? TaskIds => _tensors.GetValueOrDefault(Tasks);

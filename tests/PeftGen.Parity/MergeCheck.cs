@@ -25,6 +25,25 @@ internal static class MergeCheck
             expected.Compare("unmerged_logits", host.Run(adapter, inputs), tolerance);
     }
 
+    /// <summary>Where the reference merges wrongly, a right merge gives what the adapter gives; one that cannot be right refuses.</summary>
+    public static void RequireRight(CompiledHost host, AdapterNode adapter, Inputs inputs, ExpectedTensors expected, double tolerance, BaseState before)
+    {
+        using var quiet = no_grad();
+        try
+        {
+            host.Merge(adapter);
+        }
+        catch (AdapterException)
+        {
+            before.RequireSameBits("a refused merge");
+            return;
+        }
+
+        expected.Compare("logits", host.Run(inputs), tolerance);
+        host.Unmerge(adapter);
+        before.RequireSameBits("unmerging");
+    }
+
     /// <summary>Requires that an adapter has no merge, or that it refuses and leaves the base alone.</summary>
     public static void RequireRefusal(CompiledHost host, AdapterNode adapter, BaseState before)
     {

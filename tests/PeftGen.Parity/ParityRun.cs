@@ -45,7 +45,7 @@ public sealed class ParityRun(string? emit = null)
             var host = ClassOf(golden);
             if (golden.Settings["new_tokens"] is not null)
                 new GenerationCheck(golden, expected, _compiler, host, EmitFolder(golden)).Check();
-            else if (golden.AdapterFolders.Count == 0)
+            else if (golden.AdapterFolders.Count == 0 || golden.IsJoint)
                 new SingleAdapter(golden, expected, _compiler, _starts, host, EmitFolder(golden)).Check();
             else
                 new SeveralAdapters(golden, expected, _compiler, host, EmitFolder(golden)).Check();

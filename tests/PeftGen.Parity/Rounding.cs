@@ -9,7 +9,7 @@ namespace PeftGen.Parity;
 /// </summary>
 /// <remarks>
 /// A gradient that is zero in exact arithmetic, such as that of a key's bias before a softmax, comes out as the rounding of the terms that
-/// cancel. And AdamW divides a gradient by its own size: where a gradient is no larger than its rounding, the step is noise over noise, as
+/// cancel; one that is nearly so, such as that of the weights of a mix, has that rounding on top. And AdamW divides a gradient by its own size: where a gradient is no larger than its rounding, the step is noise over noise, as
 /// large as any other step. Numbers elsewhere get nothing worth mentioning from this.
 /// </remarks>
 internal sealed class Rounding
@@ -20,7 +20,7 @@ internal sealed class Rounding
     private const double OfGradient = 1e-6;
 
     // Below this part of the case's largest gradient, a whole tensor is what remains of terms that cancel.
-    private const double AllCancelled = 1e-6;
+    private const double AllCancelled = 1e-4;
 
     private readonly ExpectedTensors _expected;
     private readonly double _largest;

@@ -88,6 +88,18 @@ public sealed class TrainingTests
     }
 
     [Fact]
+    public void The_loss_gives_no_label_to_a_prompt_in_front()
+    {
+        using var scope = NewDisposeScope();
+        var logits = rand([1, 4, 4]);
+        var likely = nn.functional.log_softmax(logits, -1);
+        // The last virtual position predicts the first token.
+        var found = CausalLoss.Of(logits, tensor(new long[,] { { 3, 1 } }));
+        Assert.Equal(-(likely[0, 1, 3] + likely[0, 2, 1]).item<float>() / 2, found.item<float>(), 1e-6f);
+        Assert.Throws<ArgumentException>(() => CausalLoss.Of(logits, zeros(1, 5, ScalarType.Int64)));
+    }
+
+    [Fact]
     public void Smoothing_keeps_a_straight_line_and_calms_noise()
     {
         double[] line = [.. Enumerable.Range(0, 100).Select(i => 3.0 * i)];

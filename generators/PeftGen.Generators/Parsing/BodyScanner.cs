@@ -83,6 +83,9 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         foreach (var node in body.DescendantNodes())
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)
                 uses.Add(use);
+        // What the user marks is not found a second time where it is used.
+        if (uses.Any(use => use is AttentionUse { Input: null }))
+            uses.RemoveAll(use => use is AttentionUse { Input: not null });
         return new ResidualFinder(graph, model, uses, cancel).AddTo(body);
     }
 }

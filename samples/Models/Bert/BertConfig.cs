@@ -41,6 +41,9 @@ public sealed record BertConfig
     /// <summary>How many classes the classifier tells apart.</summary>
     public long NumLabels { get; init; } = 2;
 
+    /// <summary>Whether the head over tokens has the embedding's weight.</summary>
+    public bool TieWordEmbeddings { get; init; } = true;
+
     /// <summary>Reads a Hugging Face configuration.</summary>
     /// <param name="json">The content of <c>config.json</c>.</param>
     /// <exception cref="Checkpoints.CheckpointException">It is of another model type, a size is absent, or a value is not supported.</exception>
@@ -66,6 +69,7 @@ public sealed record BertConfig
             HiddenDropout = dropout,
             AttentionDropout = reader.Number("attention_probs_dropout_prob", 0.1),
             ClassifierDropout = reader.Number("classifier_dropout", dropout),
+            TieWordEmbeddings = reader.Flag("tie_word_embeddings", true),
             NumLabels = reader.Entries("id2label") ?? reader.Count("num_labels", 2),
         };
     }

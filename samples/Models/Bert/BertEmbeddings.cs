@@ -7,7 +7,7 @@ namespace PeftGen.Models;
 /// <summary>The sum of word, position and segment embeddings, normed.</summary>
 public partial class BertEmbeddings : nn.Module<Tensor, Tensor?, Tensor>
 {
-    private readonly Embedding word_embeddings;
+    internal readonly Embedding word_embeddings;
     private readonly Embedding position_embeddings;
     private readonly Embedding token_type_embeddings;
     private readonly LayerNorm LayerNorm;

@@ -8,15 +8,17 @@ namespace PeftGen.Models;
 /// <summary>BERT without a head: hidden states and the pooled first token (https://arxiv.org/abs/1810.04805).</summary>
 public partial class BertModel : nn.Module<Tensor, Tensor?, Tensor?, (Tensor last_hidden_state, Tensor pooler_output)>
 {
-    private readonly BertEmbeddings embeddings;
+    internal readonly BertEmbeddings embeddings;
     private readonly BertEncoder encoder;
-    private readonly BertPooler pooler;
+    private readonly BertPooler? pooler;
 
-    public BertModel(BertConfig config) : base(nameof(BertModel))
+    /// <param name="config">The sizes.</param>
+    /// <param name="pools">Whether there is a pooler: heads over each token have none.</param>
+    public BertModel(BertConfig config, bool pools = true) : base(nameof(BertModel))
     {
         embeddings = new BertEmbeddings(config);
         encoder = new BertEncoder(config);
-        pooler = new BertPooler(config);
+        pooler = pools ? new BertPooler(config) : null;
         RegisterComponents();
     }
 
@@ -38,13 +40,25 @@ public partial class BertModel : nn.Module<Tensor, Tensor?, Tensor?, (Tensor las
     /// <param name="attention_mask">1 at real tokens, 0 at padding, <c>[batch, tokens]</c>; null: all are real.</param>
     /// <param name="token_type_ids">The segment of each token, <c>[batch, tokens]</c>; null: all are in the first.</param>
     /// <returns>Hidden states <c>[batch, tokens, hidden]</c>, and the pooled first token <c>[batch, hidden]</c>.</returns>
+    /// <exception cref="InvalidOperationException">The model has no pooler.</exception>
     public override (Tensor last_hidden_state, Tensor pooler_output) forward(Tensor input_ids, Tensor? attention_mask = null, Tensor? token_type_ids = null)
+    {
+        if (pooler is null)
+            throw new InvalidOperationException("This BERT has no pooler: it was made for a head over each token. Call encode.");
+        using var scope = NewDisposeScope();
+        var hidden_states = encode(input_ids, attention_mask, token_type_ids);
+        return scope.MoveToOuter(hidden_states, pooler.forward(hidden_states));
+    }
+
+    /// <summary>The hidden states alone.</summary>
+    /// <inheritdoc cref="forward" path="/param"/>
+    /// <returns><c>[batch, tokens, hidden]</c>.</returns>
+    public Tensor encode(Tensor input_ids, Tensor? attention_mask = null, Tensor? token_type_ids = null)
     {
         using var scope = NewDisposeScope();
         var hidden_states = embeddings.forward(input_ids, token_type_ids);
         var mask = attention_mask is null ? null : HidePadding(attention_mask, hidden_states.dtype);
-        hidden_states = encoder.forward(hidden_states, mask);
-        return scope.MoveToOuter(hidden_states, pooler.forward(hidden_states));
+        return encoder.forward(hidden_states, mask).MoveToOuterDisposeScope();
     }
 
     /// <summary>0 at real tokens and the lowest number at padding, to add to attention's scores: <c>[batch, 1, 1, tokens]</c>.</summary>

@@ -9,19 +9,19 @@ public partial class GPT2Model : nn.Module<Tensor, Tensor?, Tensor?, KeyValueCac
 {
     internal readonly Embedding wte;
     private readonly Embedding wpe;
+    private readonly Dropout drop;
     private readonly ModuleList<GPT2Block> h;
     private readonly LayerNorm ln_f;
     private readonly long maxPositions;
-    private readonly double dropout;
 
     public GPT2Model(GPT2Config config) : base(nameof(GPT2Model))
     {
         wte = nn.Embedding(config.VocabSize, config.HiddenSize);
         wpe = nn.Embedding(config.Positions, config.HiddenSize);
+        drop = nn.Dropout(config.EmbeddingDropout);
         h = new ModuleList<GPT2Block>([.. Enumerable.Range(0, (int)config.Layers).Select(i => new GPT2Block(config, i))]);
         ln_f = nn.LayerNorm(config.HiddenSize, config.LayerNormEpsilon);
         maxPositions = config.Positions;
-        dropout = config.EmbeddingDropout;
         RegisterComponents();
     }
 
@@ -38,7 +38,7 @@ public partial class GPT2Model : nn.Module<Tensor, Tensor?, Tensor?, KeyValueCac
             throw new ArgumentException($"there are {keys} tokens, expected at most {maxPositions}: GPT-2 has no embeddings for positions after that. Shorten the input.", nameof(input_ids));
 
         var positions = position_ids ?? Positions(input_ids, attention_mask, past);
-        var hidden_states = nn.functional.dropout(wte.forward(input_ids) + wpe.forward(Attention.Positions(positions)), dropout, training);
+        var hidden_states = drop.forward(wte.forward(input_ids) + wpe.forward(Attention.Positions(positions)));
         var mask = AttendedTo(input_ids, attention_mask, past, hidden_states.dtype);
         foreach (var block in h)
         {

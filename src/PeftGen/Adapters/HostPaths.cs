@@ -9,12 +9,9 @@ namespace PeftGen;
 internal sealed class HostPaths
 {
     private const string BackingField = ">k__BackingField";
-    private static readonly IReadOnlySet<string> ListsOfBlocks = new HashSet<string> { "layers", "layer", "h", "block", "blocks", "resblocks" };
     private readonly Dictionary<string, string> _names = [];
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
-
-    private readonly Dictionary<string, int> _blocks;
 
     private HostPaths(nn.Module host)
     {
@@ -26,37 +23,24 @@ internal sealed class HostPaths
             if (module is IAdaptable adaptable)
                 foreach (var (fused, parts) in Fused(module, adaptable))
                     _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
+        Blocks = new BlockNumbers(host.named_modules().Select(m => (InCheckpoint(m.name), m.module)));
         var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
         var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
         Candidates = modules.Concat(parameters).ToList();
-        _blocks = Candidates.Select(c => BlockPath(c.Path)).OfType<string>().Distinct().Index().ToDictionary(block => block.Item, block => block.Index);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
 
+    /// <summary>The model's blocks.</summary>
+    public BlockNumbers Blocks { get; }
+
     /// <summary>Whether a path is that of a linear layer.</summary>
     public bool IsLinear(string path) => _linear.ContainsKey(path);
 
     /// <summary>The parts of the fused layer at a path; null: it is none.</summary>
     public IReadOnlyList<string>? PartsOf(string path) => _linear.GetValueOrDefault(path).Parts;
-
-    /// <summary>The number of the block that a path lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
-    public int BlockOf(string path) => BlockPath(path) is { } block ? _blocks.GetValueOrDefault(block, -1) : -1;
-
-    /// <summary>How many blocks the model has.</summary>
-    public int BlockCount => _blocks.Count;
-
-    /// <summary>The outermost block that a path lies in.</summary>
-    private static string? BlockPath(string path)
-    {
-        var segments = path.Split('.');
-        for (var i = 1; i < segments.Length; i++)
-            if (int.TryParse(segments[i], out _) && ListsOfBlocks.Contains(segments[i - 1]))
-                return string.Join('.', segments[..(i + 1)]);
-        return null;
-    }
 
     public static HostPaths Of(nn.Module host) => new(host);
 

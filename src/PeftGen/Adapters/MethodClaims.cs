@@ -55,8 +55,9 @@ internal sealed class HostClaim
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
         && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)))
-        && Claim.LeaveOut?.Contains(_paths.BlockOf(candidate.Path)) != true
-        && (Claim.LastBlocks is null || _paths.BlockOf(candidate.Path) >= _paths.BlockCount - Claim.LastBlocks);
+        && Claim.LeaveOut?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != true
+        && Claim.Blocks?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != false
+        && (Claim.LastBlocks is null || _paths.Blocks.NumberOf(candidate.Path) >= _paths.Blocks.Count - Claim.LastBlocks);
 
     /// <summary>A parameter's path and those of the modules that it lies in.</summary>
     private IEnumerable<TargetCandidate> Holders(string path)
@@ -107,7 +108,7 @@ internal sealed class MethodClaims
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
-            if (wanted.Count == 0)
+            if (wanted.Count == 0 && !claim.Claim.Optional)
                 throw new AdapterException(
                     $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
             var missing = wanted.Where(c => !compiled.Contains(c.Path)).Select(c => c.Path).ToList();
@@ -127,7 +128,7 @@ internal sealed class MethodClaims
         // A module stands for the parameters below it.
         var wanted = matched.Where(path => !matched.Contains(path[..Math.Max(0, path.LastIndexOf('.'))])).ToList();
         var written = claim.Items.Where(i => i.Role is null && i.Item.Pattern is not null).Select(i => i.Item.Text).ToList();
-        var asWritten = claim.Claim.Within is null || claim.CountNamed() == wanted.Count;
+        var asWritten = claim.Claim is { Within: null, LeaveOut: null } || claim.CountNamed() == wanted.Count;
         if (asWritten && written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))
             return written;
         var parts = wanted.ToDictionary(path => path, path => matched.Contains(path) && claim.PartsOf(path) is { } some ? $"[{string.Join(",", some)}]" : "");

@@ -46,7 +46,7 @@ public sealed class Site
     public bool SharesLayer { get; }
 
     /// <summary>The number of the block that the site lies in, counted through the model: a decoder's blocks go on where the encoder's end. −1: it lies in none.</summary>
-    public int Block => _creation.Paths.BlockOf(Path);
+    public int Block => _creation.Paths.Blocks.NumberOf(Path);
 
     /// <summary>For random starts; draws are made in the order of the tree.</summary>
     public Generator Generator => _creation.Generator;
@@ -72,14 +72,14 @@ public sealed class Site
     /// <param name="action">What to do.</param>
     public void WhenComplete(Action action) => _creation.Completions.Add(action);
 
+    /// <summary>Whether the model has a module at a path.</summary>
+    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
+
     /// <summary>Whether a file is read into what is made here, so that what files leave out is not needed.</summary>
     public bool IsForFile => _creation.IsForFile;
 
     /// <summary>How many blocks the model has.</summary>
-    internal int BlockCount => _creation.Paths.BlockCount;
-
-    /// <summary>Whether the model has a module at a path.</summary>
-    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
+    internal int BlockCount => _creation.Paths.Blocks.Count;
 
     /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, or of its part of a fused one, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>

@@ -33,6 +33,11 @@ public abstract class Slot : nn.Module
     /// <param name="format">The file's format.</param>
     public abstract IEnumerable<StoredTensor> Stored(FileFormat format);
 
+    /// <summary>What the slot computes of its stored tensors alone, under the keys that the format's library has for it. Default: nothing.</summary>
+    /// <param name="format">The format.</param>
+    /// <returns>Tensors that the caller owns.</returns>
+    public virtual IEnumerable<StoredTensor> Derived(FileFormat format) => [];
+
     /// <summary>What trains and is left out of files, under the names that the reference has for it. Default: nothing.</summary>
     /// <param name="format">The file's format.</param>
     public virtual IEnumerable<StoredTensor> LeftOut(FileFormat format) => [];
@@ -70,6 +75,15 @@ public abstract class Slot : nn.Module
         p.DetachFromDisposeScope();
     }
 
+    /// <summary>Registers a tensor that is saved and moved with the slot, and does not learn. Read it with <c>get_buffer(name)</c>.</summary>
+    /// <param name="buffer">The name in the module tree.</param>
+    /// <param name="value">The values; the slot owns them from here on.</param>
+    protected void Hold(string buffer, Tensor value)
+    {
+        register_buffer(buffer, value);
+        value.DetachFromDisposeScope();
+    }
+
     /// <summary>Registers a slot that belongs to another adapter; disposing this one leaves it alone.</summary>
     internal void Lend(string name, nn.Module part) => _lent.Register(this, name, part);
 
@@ -98,6 +112,14 @@ public abstract class Slot : nn.Module
             parameter.Dispose();
             ConditionallyRegisterParameter(name, moved!.DetachFromDisposeScope() as Parameter);
         }
+
+        foreach (var (name, buffer) in named_buffers(recurse: false).ToList())
+        {
+            if (!ReplaceBuffer(dtype, device, buffer, out var moved))
+                continue;
+            buffer.Dispose();
+            ConditionallyRegisterBuffer(name, moved!.DetachFromDisposeScope());
+        }
     }
 }
 
@@ -107,7 +129,7 @@ public enum FileFormat
     /// <summary>HF PEFT: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
     HuggingFace,
 
-    /// <summary>AdapterHub's <c>adapters</c>: <c>adapter_config.json</c> and <c>adapter.safetensors</c>. <c>{name}</c> in keys stands for the adapter's name.</summary>
+    /// <summary>AdapterHub's <c>adapters</c>: <c>adapter_config.json</c> and <c>adapter.safetensors</c>. <c>{name}</c> in keys stands for the adapter's name, <c>{name.0}</c>, <c>{name.1}</c> for those of one that is kept there as several.</summary>
     AdapterHub,
 }
 

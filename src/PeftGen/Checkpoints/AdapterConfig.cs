@@ -18,6 +18,9 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
 
     private const string GroupMethods = "methods";
 
+    /// <summary>The folders of an adapter that AdapterHub keeps as several, each with the name in its keys; empty: it is in one.</summary>
+    public IReadOnlyList<(string folder, string name)> Parts { get; init; } = [];
+
     /// <summary>What to call the methods of the file in a message.</summary>
     public string MethodNames => string.Join(", ", Methods.Select(NameOf));
 
@@ -30,9 +33,9 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         if (TextAt(json, "peft_type") is { } type)
             return new AdapterConfig(FileFormat.HuggingFace, null, json, type == GroupType ? Objects(json[GroupMethods], source, GroupMethods) : [json]);
         if (json["config"] is JsonObject inner)
-            return new AdapterConfig(FileFormat.AdapterHub, TextAt(json, "name"), json, Parts(inner, source));
+            return new AdapterConfig(FileFormat.AdapterHub, TextAt(json, "name"), json, Union(inner, source));
         if (json.ContainsKey("architecture") || json.ContainsKey("reduction_factor"))
-            return new AdapterConfig(FileFormat.AdapterHub, null, json, Parts(json, source));
+            return new AdapterConfig(FileFormat.AdapterHub, null, json, Union(json, source));
         throw new AdapterException(
             $"{source}: found neither 'peft_type', which HF PEFT writes, nor 'config', which AdapterHub writes. This is no adapter's configuration, or one of another library.");
     }
@@ -72,8 +75,25 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         ? fields.Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone()))
         : [];
 
-    private static IReadOnlyList<JsonObject> Parts(JsonObject config, string source) =>
-        TextAt(config, "architecture") == "union" ? Objects(config["configs"], source, "configs") : [config];
+    private static IReadOnlyList<JsonObject> Union(JsonObject config, string source) =>
+        TextAt(config, "architecture") == "union" ? [.. Objects(config["configs"], source, "configs").SelectMany(Split)] : Split(config);
+
+    /// <summary>A bottleneck's configuration may hold that of an invertible adapter, which is a method of its own here.</summary>
+    private static JsonObject[] Split(JsonObject config)
+    {
+        const string Whole = "inv_adapter", Reduction = "inv_adapter_reduction_factor", Shared = "non_linearity";
+        if (config[Whole] is null)
+            return [config];
+        var rest = config.DeepClone().AsObject();
+        var part = new JsonObject { ["architecture"] = Invertible.Part, [Shared] = rest[Shared]?.DeepClone() };
+        foreach (var field in (string[])[Whole, Reduction])
+        {
+            part[field] = rest[field]?.DeepClone();
+            rest.Remove(field);
+        }
+
+        return [rest, part];
+    }
 
     private static List<JsonObject> Objects(JsonNode? node, string source, string field)
     {

@@ -17,8 +17,9 @@ public sealed class AdapterDeclaration
     /// <exception cref="CheckpointException">The file is missing or damaged.</exception>
     public static AdapterDeclaration Read(string directoryOrConfig)
     {
-        var path = Directory.Exists(directoryOrConfig) ? Path.Combine(directoryOrConfig, AdapterConfig.FileName) : directoryOrConfig;
-        return Read(AdapterConfig.Read(JsonFile.ReadObject(path, "an adapter's configuration"), path), path);
+        if (Directory.Exists(directoryOrConfig))
+            return Read(AdapterFolder.ReadConfig(directoryOrConfig), directoryOrConfig);
+        return Read(AdapterConfig.Read(JsonFile.ReadObject(directoryOrConfig, "an adapter's configuration"), directoryOrConfig), directoryOrConfig);
     }
 
     /// <summary>Reads what a configuration wants.</summary>

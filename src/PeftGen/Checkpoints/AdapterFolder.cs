@@ -43,7 +43,6 @@ internal static class AdapterFolder
     {
         var path = Path.Combine(directory, AdapterConfig.FileName);
         var (config, values) = Match(ReadConfig(directory), declared, path);
-        using var file = OpenWeights(directory, config);
         try
         {
             new AdapterCreation(host, values, generator, isForFile: true).Fill(adapter, host);
@@ -54,13 +53,32 @@ internal static class AdapterFolder
         }
 
         adapter.Root!.Loaded = config;
-        var tensors = TensorsOf(adapter, config.Format, config.Name ?? "");
-        var copies = BaseCopies.Check(file, host, tensors);
-        TensorFit.Check(
-            file.FilePath, $"The file's configuration asks for {string.Join(" ", values)}; the model has to be the one that the adapter was trained on.",
-            tensors, file.Names.Where(name => !copies.Contains(name)).ToDictionary(name => name, name => file.Entry(name).Shape));
-        foreach (var (key, target) in tensors)
-            file.ReadInto(key, target);
+        var read = new Dictionary<TensorIdentity, string>();
+        IReadOnlyList<(string folder, string name)> parts = config.Parts.Count > 0 ? config.Parts : [(directory, config.Name ?? "")];
+        foreach (var (index, (folder, name)) in parts.Index())
+        {
+            using var file = OpenWeights(folder, config);
+            var tensors = TensorsOf(adapter, config.Format, name, index);
+            var copies = BaseCopies.Check(file, host, tensors);
+            TensorFit.Check(
+                file.FilePath, $"The file's configuration asks for {string.Join(" ", values)}; the model has to be the one that the adapter was trained on.",
+                tensors, file.Names.Where(key => !copies.Contains(key)).ToDictionary(key => key, key => file.Entry(key).Shape));
+            foreach (var (key, target) in tensors)
+                if (read.TryAdd(TensorIdentity.Of(target), folder))
+                    file.ReadInto(key, target);
+                else
+                    RequireShared(file, key, target, read[TensorIdentity.Of(target)]);
+        }
+    }
+
+    /// <summary>What several files hold has to be the same in all of them.</summary>
+    private static void RequireShared(SafetensorsFile file, string key, Tensor target, string first)
+    {
+        using var quiet = no_grad();
+        using var value = file.Read(key);
+        using var typed = value.to(target.dtype, target.device);
+        if (!typed.Equals(target))
+            throw new AdapterException($"{file.FilePath}: '{key}' differs from the values in {first}, expected the same, for the adapters share it. Load adapters that were trained together.");
     }
 
     /// <summary>Reads the configuration of a folder.</summary>
@@ -69,6 +87,8 @@ internal static class AdapterFolder
     {
         if (!Directory.Exists(directory))
             throw new CheckpointException($"{directory}: there is no such folder, expected an adapter's with {AdapterConfig.FileName}. Check the path.");
+        if (JointFolder.NamesIn(directory) is { } names)
+            return JointFolder.ReadConfig(directory, names);
         var path = Path.Combine(directory, AdapterConfig.FileName);
         return AdapterConfig.Read(JsonFile.ReadObject(path, "an adapter's configuration"), path);
     }
@@ -120,13 +140,20 @@ internal static class AdapterFolder
     }
 
     /// <summary>All tensors of an adapter's file. What several slots share is there once.</summary>
-    private static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name)
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="format">Whose file it is.</param>
+    /// <param name="name">The adapter's name in its keys.</param>
+    /// <param name="part">Which of several files it is, where AdapterHub keeps the adapter as several.</param>
+    private static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name, int part = 0)
     {
         var tensors = new Dictionary<string, Tensor>();
+        var ownName = $"{{name.{part}}}";
         foreach (var slot in adapter.Slots())
             foreach (var (pattern, value) in slot.Stored(format))
             {
-                var key = pattern.Replace("{name}", name, StringComparison.Ordinal);
+                if (pattern.Contains("{name.", StringComparison.Ordinal) ? !pattern.Contains(ownName, StringComparison.Ordinal) : part > 0)
+                    continue;
+                var key = pattern.Replace("{name}", name, StringComparison.Ordinal).Replace(ownName, name, StringComparison.Ordinal);
                 if (!tensors.TryAdd(key, value) && TensorIdentity.Of(tensors[key]) != TensorIdentity.Of(value))
                     throw new AdapterException($"{slot.Path}: two methods of the group call a tensor '{key}' in files. Give one of them a group of its own.");
             }

@@ -80,6 +80,12 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>Whether only layers are meant whose weight is another layer's, too, as a head's that is tied to the embedding. There may be none.</summary>
     public bool Tied { get; init; }
 
+    /// <summary>The only blocks that match, counted as <see cref="LeaveOut"/>; null: all.</summary>
+    public IReadOnlyList<int>? Blocks { get; init; }
+
+    /// <summary>For layers: whether it is no mistake if the model has none of them.</summary>
+    public bool Optional { get; init; }
+
     /// <summary>How many of the last blocks may match; null: all.</summary>
     public int? LastBlocks { get; init; }
 

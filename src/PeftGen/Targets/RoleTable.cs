@@ -38,7 +38,12 @@ public static class RoleTable
         new("o", "o_proj out_proj attention.output.dense out_lin attention.wo self_attn.dense attn.c_proj SelfAttention.o EncDecAttention.o"),
         new("ffn_in", "gate_proj up_proj gate_up_proj intermediate.dense fc1 c_fc wi wi_0 wi_1 lin1 feed_forward.w1 feed_forward.w3"),
         new("ffn_out", "down_proj output.dense fc2 mlp.c_proj DenseReluDense.wo lin2 feed_forward.w2", except: "attention.output.dense"),
+        // What AdapterHub means by 'intermediate' and 'output'; in Llama they lie the other way round.
+        new("hub_intermediate", "intermediate.dense c_fc fc1 down_proj wi wi_1"),
+        new("hub_output", "output.dense mlp.c_proj fc2 up_proj DenseReluDense.wo", except: "attention.output.dense"),
         new("embed", "embed_tokens word_embeddings wte tok_embeddings embed_in shared"),
+        new("blocks", "layers.* layer.* h.* block.*", except: "block.*.layer.*"),
+        new("embeddings", "embed_tokens drop", except: "decoder.embed_tokens decoder.drop mlp.drop attn.drop"),
         new("norms", "input_layernorm post_attention_layernorm norm LayerNorm layer_norm layernorm final_layer_norm ln_1 ln_2 ln_f layernorm_before layernorm_after"),
         new("ffn", "output mlp DenseReluDense feed_forward", except: "attention.output"),
         new("attention", "attention.output self_attn attn SelfAttention"),

@@ -86,7 +86,7 @@ partial class Layer : global::PeftGen.IAdaptable
     /// <summary><c>forward</c>, run through an adapter.</summary>
     public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (39, 49) - (39, 101) 8 "Model.cs"
-        Residual.Add(output.forward(adapter.output, context, self.forward(adapter.self, context, x), x), x);
+        adapter.output_residual.forward(context, null, null, output.forward(adapter.output, context, self.forward(adapter.self, context, x), x), x);
 #line hidden
 
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();
@@ -101,6 +101,9 @@ partial class Layer : global::PeftGen.IAdaptable
         /// <summary>Beside <c>output</c>.</summary>
         public SelfOutput.Adapter output => At<SelfOutput.Adapter>("output")!;
 
+        /// <summary>Where the output of <c>output</c> meets its residual.</summary>
+        public global::PeftGen.ResidualSlot? output_residual => At<global::PeftGen.ResidualSlot>("output_residual");
+
         /// <inheritdoc/>
         protected override global::PeftGen.AdapterNode New() => new Adapter();
 
@@ -110,6 +113,7 @@ partial class Layer : global::PeftGen.IAdaptable
             var self = (Layer)host;
             yield return global::PeftGen.Member.Child("self", self.self);
             yield return global::PeftGen.Member.Child("output", self.output);
+            yield return global::PeftGen.Member.Residual("output_residual", path: "output");
         }
     }
 }

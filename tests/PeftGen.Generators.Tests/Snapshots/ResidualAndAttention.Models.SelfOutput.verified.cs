@@ -24,7 +24,7 @@ partial class SelfOutput : global::PeftGen.IAdaptable
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
     public class Adapter : global::PeftGen.AdapterNode
     {
-        /// <summary>Where a sub-layer's output meets its residual.</summary>
+        /// <summary>Where the output meets its residual.</summary>
         public global::PeftGen.ResidualSlot? residual => At<global::PeftGen.ResidualSlot>("residual");
 
         /// <inheritdoc/>

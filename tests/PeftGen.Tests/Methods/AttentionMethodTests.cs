@@ -43,7 +43,8 @@ public sealed class AttentionMethodTests : IDisposable
         var all = _ids;
         var plain = TextGeneration.Generate((ids, mask) =>
         {
-            all = all.shape[1] == ids.shape[1] && ids.shape[1] > 1 ? ids : cat([all, ids], 1);
+            // The first call has the text, each later one the tokens that were chosen.
+            all = ids.shape[1] > 1 ? ids.clone() : cat([all, ids], 1);
             return _model.forward(adapter, all);
         }, _ids, null, new() { MaxNewTokens = 6 });
         Assert.Equal(plain, cached);

@@ -97,6 +97,35 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void What_is_left_out_stands_in_the_names()
+    {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "llama"));
+        var written = Saved(new LoRA(rank: 2, targets: "q,v") { LeaveOut = [0] });
+        Assert.Equal("[\"model.layers.1.self_attn.q_proj\",\"model.layers.1.self_attn.v_proj\"]", Text(written["target_modules"]));
+        written = Saved(new IA3("regex:.*[kv]_proj", "") { LeaveOut = [1] });
+        Assert.Equal("[\"model.layers.0.self_attn.k_proj\",\"model.layers.0.self_attn.v_proj\"]", Text(written["target_modules"]));
+
+        JsonObject Saved(AdaptAttribute values)
+        {
+            using var folder = new TempFolder();
+            using var adapter = model.Create(values);
+            adapter.Save(folder.Path);
+            return JsonNode.Parse(File.ReadAllText(folder["adapter_config.json"]))!.AsObject();
+        }
+    }
+
+    [Fact]
+    public void Blocks_that_are_left_out_are_counted_through_all_stacks()
+    {
+        var model = Tiny.TreeHost.Of(TestData.Path("hosts", "t5"));
+        var first = model.named_children().First(c => c.name is "encoder" or "decoder").name;
+        var second = first == "encoder" ? "decoder" : "encoder";
+        using var adapter = model.Create(new LoRA(rank: 2, targets: "o") { LeaveOut = [1, 2] });
+        var blocks = adapter.Slots().Select(slot => string.Join('.', slot.Path.Split('.')[..3])).Distinct().Order();
+        Assert.Equal(((string[])[$"{first}.block.0", $"{second}.block.1"]).Order(), blocks);
+    }
+
+    [Fact]
     public void A_regular_expression_stays_one()
     {
         var file = JsonFileOf("lora/llama-patterns");
@@ -137,10 +166,10 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1, "mh_adapter", "true")]
-    [InlineData(1, "original_ln_before", "false")]
-    [InlineData(1, "phm_layer", "true")]
-    [InlineData(1, "scaling", "\"learned\"")]
+    [InlineData(1, "inv_adapter", "\"nice\"")]
+    [InlineData(1, "scaling", "\"learnt\"")]
+    [InlineData(1, "residual_before_ln", "\"pre_add\"")]
+    [InlineData(1, "init_weights", "\"lora\"")]
     [InlineData(2, "use_dora", "true")]
     [InlineData(2, "composition_mode", "\"scale\"")]
     public void Other_forms_of_AdapterHub_are_refused_by_their_name(int part, string field, string value)
@@ -151,20 +180,46 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Contains($"'{field}'", Assert.Throws<AdapterException>(() => method.ReadConfig(config)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("[Houlsby(reduction: 8)]", "mh_adapter=true;original_ln_before=false;non_linearity=\"swish\";use_gating=false")]
+    [InlineData("[ParallelAdapter(reduction: 8, Gated = true)]", "is_parallel=true;original_ln_before=false;scaling=4.0;init_weights=\"mam_adapter\"")]
+    [InlineData("[AdapterPlus(reduction: 8, Gated = true)]", "original_ln_after=false;residual_before_ln=false;scaling=\"channel\";non_linearity=\"gelu\";stochastic_depth=0.1;init_weights=\"houlsby\"")]
+    [InlineData("[Bottleneck(ReductionPattern = \"0=2, 3=8\", LeaveOut = new int[] { 1 }, Gated = true)]", "reduction_factor={\"0\":2,\"3\":8,\"default\":16};leave_out=[1]")]
+    [InlineData("[Bottleneck(reduction: 8, targets: \"self_attention,cross_attention\", ResidualBeforeLn = AdapterResidual.PostAdd, LnBefore = true, LnAfter = true, AdapterResidualBeforeLn = true, Gated = true, Dropout = 0.25)]",
+        "mh_adapter=true;cross_adapter=true;output_adapter=false;residual_before_ln=\"post_add\";ln_before=true;ln_after=true;adapter_residual_before_ln=true;dropout=0.25")]
+    [InlineData("[CompacterPlusPlus(reduction: 8, NonLinearity = \"relu\", Gated = true)]", "phm_layer=true")]
+    [InlineData("[Compacter(reduction: 8, PhmDim = 2, PhmRank = 3, SharedPhmRule = false, FactorizedPhmRule = true, FactorizedPhmW = false, SharedPhmW = true, PhmBias = false)]",
+        "phm_layer=true;phm_dim=2;phm_rank=3;shared_phm_rule=false;factorized_phm_rule=true;factorized_phm_W=false;shared_W_phm=true;phm_bias=false;mh_adapter=true;original_ln_before=false;non_linearity=\"gelu\";use_gating=false")]
+    public void A_bottleneck_of_AdapterHub_is_declared_by_the_name_that_has_to_say_least_and_comes_back_from_ours(string declaration, string settings)
+    {
+        var config = JsonFileOf("unipelt/bert_flat")["config"]!["configs"]![1]!.AsObject();
+        foreach (var setting in settings.Split(';'))
+            config[setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = JsonNode.Parse(setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+        var values = Assert.Single(AdapterDeclaration.Read(config).Methods);
+        Assert.Equal(declaration, values.ToString());
+        var ours = new JsonObject { ["peft_type"] = values.PeftType };
+        values.WriteConfig(ours, new Dictionary<Claim, IReadOnlyList<string>>());
+        Assert.Equal(values.ToString(), Assert.Single(AdapterDeclaration.Read(ours).Methods).ToString());
+    }
+
     [Fact]
     public void Methods_without_a_form_in_PEFT_come_back_from_their_own()
     {
         foreach (var method in (AdaptAttribute[])
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
+                new MTLLoRA(3, 2, 5, "layers.1") { Projections = 2, Sharpness = 0.5, Dropout = 0.25 },
                 new PrefixTuning(4, positions: PrefixPositions.Kept) { Projection = 6, ProjectionInput = 3, Gated = true, SharedGate = false, Dropout = 0.25, LeaveOut = [1], ModulesToSave = "head" },
                 new PrefixTuning(4, "**.SelfAttention") { Slices = PrefixSlices.AsHuggingFaceT5 },
                 new AdaptionPrompt(4, 2, "attn") { TaskType = "CAUSAL_LM" },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },
+                new Houlsby(5.5, "layers.1") { LeaveOut = [3], ReductionPattern = "0=2", LearnedScaling = LearnedScaling.Channel, StochasticDepth = 0.25 },
+                new ParallelAdapter(targets: "layers.1") { Scaling = 0.5, Init = BottleneckInit.Houlsby },
+                new CompacterPlusPlus { PhmDim = 2 },
             ])
         {
             var config = new JsonObject { ["peft_type"] = method.PeftType };
-            method.WriteConfig(config, new Dictionary<Claim, IReadOnlyList<string>>());
+            method.WriteConfig(config, method.Claims.ToDictionary(claim => claim, claim => (IReadOnlyList<string>)[claim.Targets.Text]));
             Assert.True(method.Reads(config));
             Assert.Equal(method.ToString(), method.ReadConfig(config).ToString());
         }

@@ -93,6 +93,36 @@ public sealed class IA3Tests : IDisposable
     }
 
     [Fact]
+    public void A_gate_multiplies_the_vector_for_each_example()
+    {
+        var adapter = Gated();
+        var x = Fill.Values(3, 2, 4, 7);
+        var records = new Dictionary<string, Tensor>();
+        var y = _host.forward(adapter, new ForwardOptions { Records = records }, x);
+        var g = nn.functional.linear(x, adapter.Slot("k_proj")!.get_parameter("gate.weight")!, adapter.Slot("k_proj")!.get_parameter("gate.bias")!).sigmoid().mean([1]);
+        TensorAssert.Close(g.squeeze(1), records["k_proj:selfattn_lora"], Tolerance);
+        var k = _key.forward(x) * g.unsqueeze(1) * Scale(adapter, "k_proj").view(5);
+        var open = nn.functional.linear(k, adapter.Slot("down_proj")!.get_parameter("gate.weight")!, adapter.Slot("down_proj")!.get_parameter("gate.bias")!).sigmoid().mean([1]);
+        TensorAssert.Close(_down.forward(k) * open.unsqueeze(1) * Scale(adapter, "down_proj").view(6), y, Tolerance);
+    }
+
+    [Fact]
+    public void Gated_gradients_are_those_of_differences()
+    {
+        _host.to(ScalarType.Float64);
+        var adapter = Gated();
+        var x = Fill.Values(3, 2, 4, 7).to(ScalarType.Float64).requires_grad_();
+        Gradients.Check(() => _host.forward(adapter, x), [.. adapter.named_parameters().Select(p => (p.name, (Tensor)p.parameter)), ("x", x)]);
+    }
+
+    [Fact]
+    public void Gated_it_does_not_merge()
+    {
+        Assert.False(new IA3 { Gated = true }.CanMerge);
+        Assert.Contains("k_proj: IA3Slot cannot be merged", Assert.Throws<AdapterException>(() => _host.Merge(Gated())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Other_layers_are_refused_with_the_path()
     {
         var host = new LayerHost(("k_proj", nn.LayerNorm(7)));
@@ -102,6 +132,13 @@ public sealed class IA3Tests : IDisposable
     private LayerHost.Adapter Filled()
     {
         var adapter = _host.Create(new IA3("k,ffn_out"));
+        Fill.Normal(adapter, 2);
+        return adapter;
+    }
+
+    private LayerHost.Adapter Gated()
+    {
+        var adapter = _host.Create(new IA3("k,ffn_out", "") { Gated = true });
         Fill.Normal(adapter, 2);
         return adapter;
     }

@@ -74,6 +74,30 @@ public sealed class LayerKindTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Convolutions))]
+    public void IA3_scales_a_convolutions_channels_and_merges_at_outputs_and_inputs(string name)
+    {
+        var (make, input) = s_convolutions[name];
+        foreach (var atInput in (bool[])[false, true])
+        {
+            var layer = make();
+            var host = new LayerHost(("conv", layer));
+            var adapter = host.Create(new IA3("conv", atInput ? "conv" : ""));
+            Fill.Normal(adapter, 2);
+            var x = Fill.Values(3, input);
+            long[] channels = [1, -1, .. Enumerable.Repeat(1L, input.Length - 2)];
+            var l = Part(adapter, "ia3_l").flatten().view(channels);
+            var expected = atInput ? layer.forward(x * l) : layer.forward(x) * l;
+            var (adapted, weight) = (host.forward(adapter, x), layer.weight!.clone());
+            TensorAssert.Close(expected, adapted, Tolerance);
+            host.Merge(adapter);
+            TensorAssert.Close(adapted, host.forward(x), Tolerance);
+            host.Unmerge(adapter);
+            TensorAssert.Same(weight, layer.weight!);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Convolutions))]
     public void A_convolution_takes_the_update_into_its_weight_unless_it_has_groups(string name)
     {
         var (make, input) = s_convolutions[name];

@@ -17,6 +17,8 @@ public sealed class LiveTensorTests
         { "LoRA with the layer's bias", new LoRA(targets: "layer") { Bias = LoRABias.LoraOnly } },
         { "(IA)³", new IA3("layer", "") },
         { "(IA)³ at the input", new IA3("layer", "layer") },
+        { "(IA)³ with a gate", new IA3("layer", "") { Gated = true } },
+        { "MTL-LoRA", new MTLLoRA(2, targets: "layer") { Projections = 3, Dropout = 0.1 } },
         { "a trained copy", new LNTuning("layer") },
     };
 
@@ -31,7 +33,8 @@ public sealed class LiveTensorTests
             using var adapter = host.Create(method);
             using var x = Fill.Values(3, 2, 4, 6).to(dtype);
             using var mask = ones(2, 4);
-            Check($"{what} beside {dtype}", () => host.forward(adapter, new ForwardOptions { Inputs = new Dictionary<InputRole, Tensor> { [InputRole.AttentionMask] = mask } }, x).Dispose());
+            using var tasks = tensor(new long[] { 1, 0 });
+            Check($"{what} beside {dtype}", () => host.forward(adapter, new ForwardOptions { TaskIds = tasks, Inputs = new Dictionary<InputRole, Tensor> { [InputRole.AttentionMask] = mask } }, x).Dispose());
         }
     }
 
@@ -45,17 +48,31 @@ public sealed class LiveTensorTests
         Check("trainable tokens", () => embedding.forward(tokens, ids).Dispose());
         Check("a whole embedding", () => embedding.forward(whole, ids).Dispose());
 
+        using var mask1 = ones(1, 3);
+        var real = new ForwardOptions { Inputs = new Dictionary<InputRole, Tensor> { [InputRole.AttentionMask] = mask1 } };
+        foreach (var form in (ReFT[])[new LoReFT(2, 1, 1, "embed_tokens") { StoresBase = true, NonLinearity = "gelu" }, new NoReFT(2, 1, 1, "embed_tokens"), new DiReFT(2, 1, 1, "embed_tokens")])
+        {
+            using var states = embedding.Create(form);
+            Check(form.ToString(), () => embedding.forward(states, real, ids).Dispose());
+        }
+
+        using var coupling = embedding.Create(new Invertible(2, "embed_tokens", null));
+        Check("an invertible adapter", () => embedding.forward(coupling, ids).Dispose());
+
         using var host = new AttentionHost(blocks: 1);
         using var bottleneck = host.Create(new Bottleneck(reduction: 2, targets: "layers.*") { Gated = true });
+        using var form = host.Create(new Houlsby(reduction: 2, targets: "layers.*") { LnBefore = true, LnAfter = true, AdapterResidualBeforeLn = true, LearnedScaling = LearnedScaling.Channel, Dropout = 0.1, StochasticDepth = 0.1, NonLinearity = "mish" });
+        using var compacter = host.Create(new CompacterPlusPlus(reduction: 2.5, targets: "layers.*") { PhmDim = 2, SharedPhmW = true, FactorizedPhmRule = true, ResidualBeforeLn = AdapterResidual.PostAdd, NonLinearity = "gelu_new" });
         using var prefix = host.Create(new PrefixTuning(length: 2) { Projection = 3, Gated = true, SharedGate = false });
         using var x = Fill.Values(3, 2, 4, AttentionBlock.Dim);
         using var k = Fill.Values(4, 2, AttentionBlock.KeyHeads, 4, AttentionBlock.HeadDim);
         using var mask = zeros(2, 1, 1, 4);
-        Check("a bottleneck", () =>
-        {
-            using var context = new ForwardContext();
-            bottleneck.layers[0]!.residual.forward(context, null, null, x, x).Dispose();
-        });
+        foreach (var (what, residual) in new[] { ("a bottleneck", bottleneck), ("Houlsby's", form), ("Compacter", compacter) })
+            Check(what, () =>
+            {
+                using var context = new ForwardContext();
+                residual.layers[0]!.residual.forward(context, null, null, x, x).Dispose();
+            });
         Check("a prefix", () =>
         {
             using var context = new ForwardContext();

@@ -21,6 +21,8 @@ public sealed class MethodMetadataTests
         new LoRA { Bias = LoRABias.All, ModulesToSave = "classifier,score", TrainableTokens = [4] },
         new IA3(),
         new IA3("k_proj", "v_proj") { ModulesToSave = "lm_head", Exclude = "k" },
+        new IA3 { Gated = true, Pooling = GatePooling.Masked, LeaveOut = [1] },
+        new MTLLoRA(2, targets: "q_proj") { Exclude = "k", LeaveOut = [0], Projections = 3 },
         new LNTuning(),
         new BitFit(),
         new BitFit("query.bias"),
@@ -31,6 +33,16 @@ public sealed class MethodMetadataTests
         new AdaptionPrompt(),
         new AdaptionPrompt(5, 2, "attn") { Unprojected = true },
         new Bottleneck(targets: "mlp") { Gated = true },
+        new Houlsby(),
+        new ParallelAdapter(targets: "mlp,self_attn"),
+        new AdapterPlus(),
+        new Compacter { LeaveOut = [1] },
+        new CompacterPlusPlus(),
+        new LoReFT { StoresBase = true, Tied = true, Layers = [0] },
+        new NoReFT(3, 2, 1, "layers.*"),
+        new DiReFT { Orthogonal = true },
+        new Invertible(),
+        new Invertible(2, "wte", null),
     };
 
     [Theory]
@@ -69,8 +81,9 @@ public sealed class MethodMetadataTests
     public void Exactly_one_method_reads_what_it_writes(AdaptAttribute method)
     {
         var config = new System.Text.Json.Nodes.JsonObject { ["peft_type"] = method.PeftType };
-        AdaptAttribute[] all = [new LoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new AdaptionPrompt(), new Bottleneck()];
-        Assert.Equal([method.GetType()], all.Where(m => m.Reads(config)).Select(m => m.GetType()));
+        AdaptAttribute[] all = [new LoRA(), new MTLLoRA(), new IA3(), new LNTuning(), new BitFit(), new TrainableTokens([]), new PrefixTuning(), new AdaptionPrompt(), new Bottleneck(), new Compacter(), new LoReFT(), new NoReFT(), new DiReFT(), new Invertible()];
+        var reader = Assert.Single(all, m => m.Reads(config));
+        Assert.True(reader.GetType().IsInstanceOfType(method), $"{reader} reads what {method} writes");
         Assert.True(method.Reads(config), $"{method} does not read {method.PeftType}");
     }
 

@@ -32,6 +32,29 @@ public sealed class PromptTests : IDisposable
         TensorAssert.Close(expected.narrow(1, 3, 4), _model.forward(cut, _ids, _mask, _segments), Tolerance);
     }
 
+    [Fact]
+    public void Given_positions_count_on_and_labels_are_ignored_in_front()
+    {
+        var adapter = Filled(_model.CreateAdapter(new PromptTuning(3)));
+        var positions = tensor(new long[,] { { 0, 1, 2, 3 }, { 5, 6, 8, 9 } });
+        var labels = tensor(new long[,] { { 4, -100, 0, 7 }, { 1, 4, 4, 3 } });
+        var places = cat([arange(3, ScalarType.Int64).expand(2, 3), positions + 3], 1);
+        var x = (cat([Parameter(adapter, "prompt_embeddings").expand(2, 3, -1), Base("embeddings.word_embeddings.weight")[_ids]], 1) + Base("embeddings.position_embeddings.weight")[places]).tanh();
+        var y = nn.functional.linear(PromptModel.Mix(x, null), Base("head.weight"), Base("head.bias"));
+        var counts = cat([zeros(2, 3), labels.ne(-100).to(ScalarType.Float32)], 1).unsqueeze(-1);
+        TensorAssert.Close(y * counts, _model.forward(adapter, _ids, position_ids: positions, labels: labels), Tolerance);
+    }
+
+    [Fact]
+    public void Stacked_prompts_stand_one_before_the_other()
+    {
+        var (first, second) = (Filled(_model.CreateAdapter(new PromptTuning(3))), _model.CreateAdapter(new PromptTuning(2)));
+        Fill.Normal(second, 6);
+        var x = cat([Parameter(second, "prompt_embeddings").expand(2, 2, -1), Parameter(first, "prompt_embeddings").expand(2, 3, -1), Base("embeddings.word_embeddings.weight")[_ids]], 1).tanh();
+        var expected = nn.functional.linear(PromptModel.Mix(x, null), Base("head.weight"), Base("head.bias"));
+        TensorAssert.Close(expected, _model.forward(Stack.Of(first, second), _ids), Tolerance);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

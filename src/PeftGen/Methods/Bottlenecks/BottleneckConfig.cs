@@ -24,11 +24,11 @@ internal static class BottleneckConfig
     /// <summary>What a method has by itself.</summary>
     public static Bottleneck DefaultsOf(Bottleneck method) => Forms.FirstOrDefault(form => form.GetType() == method.GetType()) ?? Forms[0];
 
-    /// <summary>The values of a file, as the method that reads it; the general methods say them as that of their kin which says them shortest.</summary>
+    /// <summary>The values of a file, as the method that reads it; the general methods say them as that of their kin which has to say least.</summary>
     public static Bottleneck Read(JsonObject config, Bottleneck method)
     {
         var kin = Forms.Where(form => form.PeftType == method.PeftType).ToList();
-        return (method.GetType() == kin[0].GetType() ? kin : [method]).Select(form => Read(new ConfigReader(config), config, form)).MinBy(values => values.ToString().Length)!;
+        return (method.GetType() == kin[0].GetType() ? kin : [method]).Select(form => Read(new ConfigReader(config), config, form)).MinBy(values => values.Text(DefaultsOf(values)).Count)!;
     }
 
     private static Bottleneck Read(ConfigReader reader, JsonObject config, Bottleneck form)
@@ -87,7 +87,7 @@ internal static class BottleneckConfig
         if (pattern.Count > 0)
             pattern[Default] = ConfigWriter.Number(values.Reduction);
         config[Reduction] = pattern.Count > 0 ? pattern : JsonValue.Create(values.Reduction);
-        config[OwnTargets] = ConfigWriter.Targets(TargetList.Parse(values.Targets), values.Targets.Split(','));
+        config[OwnTargets] = Targets(values.Targets);
         config["leave_out"] = ConfigWriter.Ints(values.LeaveOut) ?? [];
         config["non_linearity"] = values.NonLinearity;
         config["scaling"] = Scalings.TryGetValue(values.LearnedScaling, out var learned) ? learned : JsonValue.Create(values.Scaling);
@@ -113,6 +113,11 @@ internal static class BottleneckConfig
         config["shared_W_phm"] = compacter.SharedPhmW;
         config["phm_bias"] = compacter.PhmBias;
     }
+
+    /// <summary>In their order, so that a method's default comes back as what it is.</summary>
+    private static JsonNode? Targets(string targets) => targets.StartsWith("regex:", StringComparison.Ordinal)
+        ? ConfigWriter.Targets(TargetList.Parse(targets), [])
+        : new JsonArray([.. targets.Split(',').Select(target => JsonValue.Create(target.Trim()))]);
 
     private static T Named<T>(Dictionary<T, string> names, string field, JsonValue value) where T : struct, Enum =>
         names.Where(n => n.Value == value.GetValue<string>()).Select(n => (T?)n.Key).FirstOrDefault() ?? throw new AdapterException($"'{field}' is {value.ToJsonString()}, expected {string.Join(" or ", names.Values.Select(n => $"\"{n}\""))}.");

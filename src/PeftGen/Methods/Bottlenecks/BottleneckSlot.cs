@@ -43,13 +43,15 @@ internal sealed class BottleneckSlot : ResidualSlot
             register_module("gate", _gate = new Gate(site, dim, GateSites.OfResidual(site), values.Pooling));
     }
 
-    /// <summary>The width of the model: the norm's, or that of what the sub-layer's last linear layer puts out.</summary>
+    /// <summary>The width of the model: the norm's after the sum, that of a norm in the block, or of what the sub-layer's last linear layer puts out.</summary>
     private static long WidthOf(Site site)
     {
-        var norm = site.Host.Module.named_parameters(recurse: false).Select(p => p.parameter).FirstOrDefault(p => p.dim() == 1);
-        return norm?.shape[0] ?? (site.FindLinear("ffn_out") ?? site.FindLinear("o"))?.outputs ?? throw new AdapterException(
-            $"{site.Path}: the width of the residual is not to be seen: no norm follows it, and no linear layer of this module bears the name of one that ends a sub-layer, " +
-            "such as down_proj or o_proj.");
+        var norms = RoleTable.Find("norms")!;
+        var inBlock = site.Owner.named_children().Where(child => norms.Matches($"{site.Path}.{child.name}")).Select(child => child.module);
+        return inBlock.Prepend(site.Host.Module).SelectMany(norm => norm.named_parameters(recurse: false)).Select(p => p.parameter).FirstOrDefault(p => p.dim() == 1)?.shape[0]
+            ?? (site.FindLinear("ffn_out") ?? site.FindLinear("o"))?.outputs ?? throw new AdapterException(
+                $"{site.Path}: the width of the residual is not to be seen: no norm follows it, and in the class that adds it neither a norm nor a linear layer bears a name " +
+                "that tells, such as layer_norm, down_proj or o_proj.");
     }
 
     private void Require(bool holds, string name, double found, string expected)

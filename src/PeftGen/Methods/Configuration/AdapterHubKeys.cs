@@ -35,4 +35,7 @@ internal static class AdapterHubKeys
             ? $"{OldLayers}{block[Layers.Length..]}.{(isAttention ? "attention_adapters" : "output.output_adapters")}.adapters"
             : $"{block}.{(isAttention ? "attention_adapters" : "output_adapters")}.adapters";
     }
+
+    /// <summary>What a block's keys begin with; ViT's blocks were named otherwise when the reference was written.</summary>
+    public static string OfBlock(string path) => path.StartsWith(Layers, StringComparison.Ordinal) ? OldLayers + path[Layers.Length..] : path;
 }

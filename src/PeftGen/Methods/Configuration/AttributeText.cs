@@ -7,6 +7,9 @@ internal sealed class AttributeText(string method)
 {
     private readonly List<string> _arguments = [];
 
+    /// <summary>How many values are written.</summary>
+    public int Count => _arguments.Count;
+
     public AttributeText Argument(string name, object? value, object? otherwise = null)
     {
         if (!Equals(value, otherwise))
@@ -23,8 +26,9 @@ internal sealed class AttributeText(string method)
 
     public override string ToString() => $"[{method}{(_arguments.Count == 0 ? "" : $"({string.Join(", ", _arguments)})")}]";
 
-    private static string Literal(object value) => value switch
+    private static string Literal(object? value) => value switch
     {
+        null => "null",
         string text => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"",
         bool flag => flag ? "true" : "false",
         int[] numbers => $"new int[] {{ {string.Join(", ", numbers)} }}",

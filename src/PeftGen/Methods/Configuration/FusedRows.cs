@@ -28,6 +28,15 @@ internal sealed class FusedRows(IReadOnlyList<LayerPart> parts, long outputs)
     /// <returns>A tensor that the caller owns.</returns>
     public Tensor Columns(Tensor values, double elsewhere) => Spread(values, elsewhere, values.shape[1], (rows, _) => rows.alias());
 
+    /// <summary>One number for each part and example, <c>[batch, Count]</c>, at all outputs of the part: <c>[batch, outputs]</c>, zero elsewhere.</summary>
+    /// <returns>A tensor that the caller owns.</returns>
+    public Tensor Examples(Tensor values)
+    {
+        using var mark = ones(Length, 1, dtype: values.dtype, device: values.device);
+        using var marks = Blocks(mark);
+        return nn.functional.linear(values, marks);
+    }
+
     private Tensor Spread(Tensor values, double elsewhere, long width, Func<Tensor, int, Tensor> place)
     {
         var pieces = new List<Tensor>();

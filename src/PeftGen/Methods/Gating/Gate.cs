@@ -70,7 +70,7 @@ internal sealed class Gate : Slot
 internal static class GateSites
 {
     public static string OfLinear(Site site) =>
-        Has(site, "ffn_in") ? "intermediate_lora" : Has(site, "ffn_out") ? "output_lora" : "selfattn_lora";
+        Has(site, "hub_intermediate") ? "intermediate_lora" : Has(site, "hub_output") ? "output_lora" : "selfattn_lora";
 
     /// <summary>Whether the call's mask is that of the site's tokens: in an encoder-decoder it is the encoder's, whose output the keys and values of cross attention see.</summary>
     public static bool SeesMaskedTokens(Site site)

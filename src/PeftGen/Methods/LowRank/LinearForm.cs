@@ -83,10 +83,8 @@ internal sealed class LinearForm : LowRankForm
     {
         if (_fused is null)
             return g.unsqueeze(1);
-        using var mark = ones(Outputs, 1, dtype: g.dtype, device: g.device);
-        using var marks = _fused.Blocks(mark);
         using var each = g.view(g.shape[0], -1);
-        return linear(each, marks);
+        return _fused.Examples(each);
     }
 
     /// <summary>B for all the layer's outputs.</summary>

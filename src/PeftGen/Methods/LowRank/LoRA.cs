@@ -40,6 +40,9 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <summary>Indices of the blocks to adapt; null: all.</summary>
     public int[]? Layers { get; set; }
 
+    /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    public int[]? LeaveOut { get; set; }
+
     /// <summary>The probability with which entries of the update's input are dropped in training. Default: 0.</summary>
     [InRange(0, 0.999999)]
     public double Dropout { get; set; }
@@ -115,7 +118,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(LoRA))
         .Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
-        .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(Dropout), Dropout, 0.0)
+        .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Dropout), Dropout, 0.0)
         .Property(nameof(RsLora), RsLora, false).Property(nameof(Bias), Bias, LoRABias.None).Property(nameof(BiasInB), BiasInB, false)
         .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TrainableTokens), TrainableTokens)
         .Property(nameof(RankPattern), RankPattern, "").Property(nameof(AlphaPattern), AlphaPattern, "").Property(nameof(Init), Init, LoRAInit.Kaiming)
@@ -125,13 +128,13 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     {
         var list = TargetList.Parse(Targets);
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
-        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true }];
+        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true, LeaveOut = LeaveOut }];
         var whole = ModulesToSave is null ? null : TargetList.Parse(ModulesToSave);
         // The bias of a module that trains whole trains there.
         if (Bias == LoRABias.All)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), whole, Purpose: Biases));
         if (Bias == LoRABias.LoraOnly)
-            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias" });
+            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias", LeaveOut = LeaveOut });
         if (whole is not null)
             claims.Add(new Claim(SiteKind.Parameter, whole, Purpose: Whole));
         if (TrainableTokens is { Length: > 0 })

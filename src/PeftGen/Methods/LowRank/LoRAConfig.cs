@@ -15,9 +15,9 @@ internal static class LoRAConfig
         ("ensure_weight_tying", "tied adapters"),
     ];
 
-    public static bool IsAdapterHub(JsonObject config) => config["architecture"]?.ToJsonString() == "\"lora\"";
+    public static bool IsAdapterHub(JsonObject config) => HubLinears.IsHub(config, scales: false);
 
-    public static LoRA Read(JsonObject json) => IsAdapterHub(json) ? ReadAdapterHub(json) : ReadHuggingFace(json);
+    public static LoRA Read(JsonObject json) => json.ContainsKey("architecture") ? ReadAdapterHub(json) : ReadHuggingFace(json);
 
     private static LoRA ReadHuggingFace(JsonObject json)
     {
@@ -56,22 +56,12 @@ internal static class LoRAConfig
     private static LoRA ReadAdapterHub(JsonObject json)
     {
         var config = new ConfigReader(json);
-        config.Refuse("use_dora", "DoRA");
-        config.Refuse("vera_d", "VeRA");
-        config.Refuse("vera_b", "VeRA");
-        config.Refuse("leave_out", "leaving out layers");
-        if ((config.Text("composition_mode") ?? "add") != "add")
-            config.Refuse("composition_mode", "a composition other than the sum");
-        var targets = new List<string>();
-        if (config.Bool("selfattn_lora", true))
-            targets.AddRange((config.Targets("attn_matrices") ?? "q,v").Split(','));
-        if (config.Bool("intermediate_lora", false))
-            targets.Add("ffn_in");
-        if (config.Bool("output_lora", false))
-            targets.Add("ffn_out");
-        return new LoRA(config.Int("r", 8), config.Double("alpha", 8), string.Join(",", targets))
+        HubLinears.RefuseOthers(config);
+        config.Refuse("composition_mode", "a composition other than the sum", "\"add\"");
+        return new LoRA(config.Int("r", 8), config.Double("alpha", 8), HubLinears.Targets(config))
         {
             Dropout = config.Double("dropout", 0),
+            LeaveOut = config.Ints("leave_out"),
             Gated = config.Bool("use_gating", false),
         };
     }
@@ -91,7 +81,8 @@ internal static class LoRAConfig
         config["use_rslora"] = values.RsLora;
         config["lora_bias"] = values.BiasInB;
         config["bias"] = values.Bias switch { LoRABias.All => "all", LoRABias.LoraOnly => "lora_only", _ => "none" };
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]);
+        // What is left out stands in the names alone.
+        config["target_modules"] = values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]) : ConfigWriter.Names(names[""]);
         config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
         config["modules_to_save"] = values.ModulesToSave is null ? null : ConfigWriter.Names(names[LoRA.Whole]);
         // HF PEFT takes one index without a list, too; a loaded file keeps its form.

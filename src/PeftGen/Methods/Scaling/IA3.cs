@@ -9,13 +9,14 @@ namespace PeftGen;
 /// </summary>
 /// <remarks>
 /// Liu et al., "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022. <c>l</c> starts at one, so a new
-/// adapter changes nothing. Merged: <c>W ← diag(l)W, b ← l ⊙ b</c>, or <c>W ← W·diag(l)</c>.
+/// adapter changes nothing. Merged: <c>W ← diag(l)W, b ← l ⊙ b</c>, or <c>W ← W·diag(l)</c>. With <see cref="Gated"/> a learned gate for each example
+/// multiplies <c>l</c> (Mao et al., "UniPELT", 2022); then a new adapter is not the identity.
 /// </remarks>
 /// <param name="targets">The layers to adapt, linear or convolution, see <see cref="TargetList"/>. Default: the paper's.</param>
 /// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
 public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
 {
-    private const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3";
+    internal const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3", GatedType = "PEFTGEN_GATED_IA3", WithinTargets = "feedforward", Excluded = "excluded", Whole = "whole";
 
     /// <summary>The layers to adapt, linear or convolution.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
@@ -29,15 +30,28 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
+    /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    public int[]? LeaveOut { get; set; }
+
+    /// <summary>Whether a learned gate for each example multiplies the vectors, <c>y = (g·l) ⊙ (Wx + b)</c>. Such an adapter cannot be merged.</summary>
+    [PreventsMerge]
+    public bool Gated { get; set; }
+
+    /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    public GatePooling Pooling { get; set; }
+
     /// <summary>Modules that train whole, in copies that belong to the adapter.</summary>
     [Adapts(SiteKind.Parameter, Optional = true)]
     public string? ModulesToSave { get; set; }
 
     /// <inheritdoc/>
-    public override string PeftType => PlainType;
+    public override bool CanMerge => !Gated;
 
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => new ConfigReader(config).Text("peft_type") is PlainType or PartsType;
+    public override string PeftType => Gated ? GatedType : PlainType;
+
+    /// <inheritdoc/>
+    public override bool Reads(JsonObject config) => IA3Config.Reads(config);
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
@@ -45,56 +59,34 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => site.Claim.Kind == SiteKind.Parameter
         ? TrainedParts.CreateSlot(site, PartNames.Module)
-        : new IA3Slot(site, Feedforward.Length > 0 && site.IsAmong(TargetList.Parse(Feedforward)));
+        : new IA3Slot(site, Feedforward.Length > 0 && site.IsAmong(TargetList.Parse(Feedforward)), Gated ? Pooling : null);
 
     /// <inheritdoc/>
-    public override AdaptAttribute ReadConfig(JsonObject config)
-    {
-        var reader = new ConfigReader(config);
-        return new IA3(reader.Targets("target_modules") ?? "k,v,ffn_out", reader.Targets("feedforward_modules") ?? "")
-        {
-            Exclude = reader.Targets("exclude_modules"),
-            ModulesToSave = reader.Targets("modules_to_save"),
-        };
-    }
+    public override AdaptAttribute ReadConfig(JsonObject config) => IA3Config.Read(config);
 
     /// <inheritdoc/>
-    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
-    {
-        var feedforward = Feedforward.Length == 0 ? [] : targets[FeedforwardClaim];
-        // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
-        if (targets[Claims[0]].Any(n => n.Contains('[')))
-            config["peft_type"] = PartsType;
-        // HF PEFT wants them word for word among the targets.
-        var all = targets[Claims[0]].Union(feedforward).ToList();
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), all);
-        config["feedforward_modules"] = Feedforward.Length == 0 ? new JsonArray() : ConfigWriter.Targets(TargetList.Parse(Feedforward), feedforward);
-        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[ExcludedClaim!]);
-        config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
-        // Which way a matrix is kept is the layer's affair; HF PEFT sets this by itself where it has to be.
-        config.TryAdd("fan_in_fan_out", false);
-        config["init_ia3_weights"] = true;
-    }
+    public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) =>
+        IA3Config.Write(this, config, targets.ToDictionary(t => t.Key.Purpose, t => t.Value));
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(IA3))
         .Argument("targets", Targets, "k,v,ffn_out").Argument("feedforward", Feedforward, "ffn_out")
-        .Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+        .Property(nameof(Exclude), Exclude).Property(nameof(LeaveOut), LeaveOut)
+        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
 
     /// <inheritdoc/>
-    public override IEnumerable<Claim> NamedClaims => [.. Claims, .. Feedforward.Length == 0 ? [] : (Claim[])[FeedforwardClaim], .. ExcludedClaim is { } excluded ? (Claim[])[excluded] : []];
+    public override IEnumerable<Claim> NamedClaims => Claims.Concat(Feedforward.Length == 0 ? [] : [FeedforwardClaim])
+        .Concat(Exclude is null ? [] : [new Claim(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: Excluded)]);
 
     // Not among the claims, since its sites are; only its names are wanted, for the file.
     private Claim FeedforwardClaim =>
-        new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude), Purpose: "feedforward") { Within = TargetList.Parse(Targets) };
-
-    private Claim? ExcludedClaim => Exclude is null ? null : new(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: "excluded");
+        new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude), Purpose: WithinTargets) { Within = TargetList.Parse(Targets), LeaveOut = LeaveOut };
 
     private List<Claim> BuildClaims()
     {
-        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude)) { TakesParts = true }];
+        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude)) { TakesParts = true, LeaveOut = LeaveOut }];
         if (ModulesToSave is not null)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave)));
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole));
         return claims;
     }
 }

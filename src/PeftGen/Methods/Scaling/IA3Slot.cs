@@ -12,12 +12,18 @@ internal sealed class IA3Slot : LayerSlot
     private readonly bool _atInput;
     private readonly int _kernelDims;
     private readonly FusedRows? _fused;
+    private readonly Gate? _gate;
 
-    public IA3Slot(Site site, bool atInput) : base(site.Path)
+    /// <param name="site">The site.</param>
+    /// <param name="atInput">Whether the layer's input is scaled, not its output.</param>
+    /// <param name="gate">Over which tokens a gate takes its mean; null: there is none.</param>
+    public IA3Slot(Site site, bool atInput, GatePooling? gate) : base(site.Path)
     {
         _atInput = atInput;
         if (ConvolutionForm.Is(site.Host.Module))
         {
+            if (gate is not null)
+                throw new AdapterException($"{site.Path}: Gated needs a linear layer, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets.");
             var convolution = (Convolution)site.Host.Module;
             _kernelDims = convolution.kernel_size.Length;
             Learn(Scale, ones([1, atInput ? convolution.in_channels : convolution.out_channels, .. KernelOnes], dtype: site.Dtype, device: site.Device));
@@ -30,12 +36,16 @@ internal sealed class IA3Slot : LayerSlot
             throw new AdapterException($"{site.Path}: 'feedforward' scales a layer's input, which all its parts share. Name the whole layer, or leave it out of feedforward.");
         long[] shape = atInput ? [1, layer.Inputs] : [_fused?.Length ?? layer.Outputs, 1];
         Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
+        if (gate is not { } pooling)
+            return;
+        _gate = new Gate(site, layer.Inputs, GateSites.OfLinear(site), pooling, _fused?.Count ?? 1);
+        register_module("gate", _gate);
     }
 
     public override Tensor forward(LayerCall layer, Tensor x)
     {
-        using var vector = Vector();
-        using var l = vector.view([-1, .. KernelOnes]);
+        using var vector = _gate is null ? Vector() : Gated(layer.Context, x);
+        using var l = _gate is null ? vector.view([-1, .. KernelOnes]) : vector.view([vector.shape[0], .. Enumerable.Repeat(1L, (int)x.dim() - 2), vector.shape[1]]);
         if (!_atInput)
         {
             using var y = layer.forward(x);
@@ -57,6 +67,24 @@ internal sealed class IA3Slot : LayerSlot
         return column.flatten();
     }
 
+    /// <summary>g·l for each example, <c>[batch, out]</c> or <c>[batch, in]</c>.</summary>
+    private Tensor Gated(ForwardContext context, Tensor x)
+    {
+        using var g = _gate!.forward(context, x);
+        using var each = g.view(g.shape[0], -1);
+        using var row = this[Scale].view(1, -1);
+        if (_fused is null)
+            return each * row;
+        using var gates = _fused.Examples(each);
+        using var own = _fused.Columns(this[Scale], 0);
+        using var column = zeros_like(this[Scale]);
+        using var others = _fused.Columns(column, 1);
+        using var transposed = own.t();
+        using var rest = others.t();
+        using var product = gates * transposed;
+        return product + rest;
+    }
+
     /// <summary>x ⊙ l in the dtype of x.</summary>
     private static Tensor Scaled(Tensor x, Tensor l)
     {
@@ -70,15 +98,19 @@ internal sealed class IA3Slot : LayerSlot
     /// <summary>diag(l)W and l ⊙ b, or W·diag(l) and b.</summary>
     public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value)
     {
+        if (_gate is not null)
+            return base.read(context, host, name, value);
         if (value is null || (name == "bias" && _atInput))
             return value;
         using var l = name == "bias" ? Vector() : OnWeight(host);
         return context.Keep(Scaled(value, l));
     }
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale])];
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => format == FileFormat.AdapterHub
+        ? [new($"{Path}.loras.{{name}}.lora_B", this[Scale]), .. _gate?.StoredAs($"{Path}.loras.{{name}}.gate") ?? []]
+        : [new($"{HuggingFaceKeys.Prefix}{Path}.{Scale}", this[Scale]), .. _gate?.StoredAs($"{HuggingFaceKeys.Prefix}{Path}.ia3_gate") ?? []];
 
-    public override bool CanMerge => true;
+    public override bool CanMerge => _gate is null;
 
     public override IEnumerable<Parameter> MergeTargets(HostPart host)
     {

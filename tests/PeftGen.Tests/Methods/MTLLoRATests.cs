@@ -1,0 +1,96 @@
+using PeftGen.Tests.Checkpoints;
+using PeftGen.Tests.Methods.Hosts;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PeftGen.Tests.Methods;
+
+/// <summary>MTL-LoRA: rows of several tasks in one batch.</summary>
+public sealed class MTLLoRATests : IDisposable
+{
+    private const double Tolerance = 1e-5;
+    private readonly DisposeScope _scope = NewDisposeScope();
+    private readonly Linear _layer = nn.Linear(7, 5);
+    private readonly LayerHost _host;
+    private readonly Tensor _x = Fill.Values(3, 3, 4, 7);
+
+    public MTLLoRATests() => _host = new LayerHost(("query", _layer));
+
+    public void Dispose() => _scope.Dispose();
+
+    [Fact]
+    public void Each_row_runs_with_the_factors_and_the_mix_of_its_task()
+    {
+        var adapter = Filled();
+        int[] tasks = [1, 0, 1];
+        var y = _host.forward(adapter, Of(tasks), _x);
+        var (a, b) = (Parameter(adapter, "lora_A"), Parameter(adapter, "lora_B"));
+        for (var row = 0; row < 3; row++)
+        {
+            var mix = (Parameter(adapter, $"lora_mix_{tasks[row]}") / 0.5).softmax(0);
+            var inner = _x[row].matmul(a.t()) * Parameter(adapter, $"lora_lambda_{tasks[row]}");
+            var update = zeros(4, 5);
+            for (var j = 0; j < 2; j++)
+                update += mix[j] * inner.matmul(b[j].t());
+            TensorAssert.Close(_layer.forward(_x[row]) + (update * (6.0 / 3)), y[row], Tolerance, $"row {row}");
+        }
+    }
+
+    [Fact]
+    public void A_new_adapter_changes_nothing() =>
+        TensorAssert.Close(_host.forward(_x), _host.forward(_host.Create(Values()), Of(0, 1, 1), _x), 1e-6);
+
+    [Fact]
+    public void Gradients_are_those_of_differences()
+    {
+        _host.to(ScalarType.Float64);
+        var adapter = Filled();
+        var x = _x.to(ScalarType.Float64).requires_grad_();
+        Gradients.Check(() => _host.forward(adapter, Of(1, 0, 1), x), [.. adapter.named_parameters().Select(p => (p.name, (Tensor)p.parameter)), ("x", x)]);
+    }
+
+    [Fact]
+    public void Beside_a_bf16_layer_it_keeps_fp32_and_returns_bf16()
+    {
+        _host.to(ScalarType.BFloat16);
+        var adapter = Filled();
+        Assert.All(adapter.parameters(), p => Assert.Equal(ScalarType.Float32, p.dtype));
+        Assert.Equal(ScalarType.BFloat16, _host.forward(adapter, Of(1, 0, 1), _x.to(ScalarType.BFloat16)).dtype);
+    }
+
+    [Fact]
+    public void Tasks_that_are_missing_or_unknown_are_refused()
+    {
+        var adapter = Filled();
+        Assert.StartsWith("query: MTL-LoRA of 2 tasks has to know each row's", Assert.Throws<AdapterException>(() => _host.forward(adapter, _x)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("query: the task ids are [2], expected [3]", Assert.Throws<AdapterException>(() => _host.forward(adapter, Of(0, 1), _x)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("query: the task ids go from 0 to 2, expected 0 to 1", Assert.Throws<AdapterException>(() => _host.forward(adapter, Of(0, 1, 2), _x)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_does_not_merge() => Assert.Throws<AdapterException>(() => _host.Merge(Filled()));
+
+    [Fact]
+    public void Its_file_brings_back_what_was_saved()
+    {
+        using var folder = new TempFolder();
+        var adapter = Filled();
+        adapter.Save(folder.Path);
+        var loaded = _host.Load(folder.Path, new MTLLoRA());
+        TensorAssert.Same(_host.forward(adapter, Of(1, 0, 1), _x), _host.forward(loaded, Of(1, 0, 1), _x));
+    }
+
+    private static MTLLoRA Values() => new(2, 3, 6, "query") { Projections = 2, Sharpness = 0.5 };
+
+    private static ForwardOptions Of(params int[] tasks) => new() { TaskIds = tensor(tasks.Select(t => (long)t).ToArray()) };
+
+    private LayerHost.Adapter Filled()
+    {
+        var adapter = _host.Create(Values());
+        Fill.Normal(adapter, 2);
+        return adapter;
+    }
+
+    private static Parameter Parameter(LayerHost.Adapter adapter, string name) => adapter.Slot("query")!.get_parameter(name)!;
+}
