@@ -6,13 +6,14 @@ public sealed class DataTests : IDisposable
 {
     // Tokens that BERT's own vocabulary has, too; what it makes of the texts was taken from the reference's tokenizer.
     private static readonly string[] Vocabulary =
-        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cr", "##eme", "br", "##ule", "##e", "isn", "'", "t", "100", "%", "naive", "!", "una", "##ffa", "##ble", "日", "本"];
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "cr", "##eme", "br", "##ule", "##e", "isn", "'", "t", "100", "%", "naive", "!", "una", "##ffa", "##ble", "日", "本", "$", "`", "="];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("few-shot-").FullName;
 
     [Theory]
     [InlineData("Crème brûlée isn't 100% naïve!", "[CLS] cr ##eme br ##ule ##e isn ' t 100 % naive ! [SEP]")]
     [InlineData("日本 unaffable", "[CLS] 日 本 una ##ffa ##ble [SEP]")]
+    [InlineData("`naive' $100=100", "[CLS] ` naive ' $ 100 = 100 [SEP]")]
     [InlineData("what naive", "[CLS] [UNK] naive [SEP]")]
     [InlineData("", "[CLS] [SEP]")]
     public void Texts_become_the_pieces_of_the_reference(string text, string pieces) => Assert.Equal(pieces, Pieces(Open(), text, 128));

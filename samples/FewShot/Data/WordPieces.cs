@@ -1,11 +1,12 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
 using PeftGen.Checkpoints;
 
 namespace PeftGen.FewShot.Data;
 
 /// <summary>The WordPiece tokenizer of a BERT's folder: <c>vocab.txt</c>, and <c>tokenizer_config.json</c> where there is one.</summary>
-internal sealed class WordPieces
+internal sealed partial class WordPieces
 {
     private readonly BertTokenizer _tokenizer;
 
@@ -29,7 +30,10 @@ internal sealed class WordPieces
         try
         {
             // BERT takes accents off where it lowers the case.
-            var tokenizer = BertTokenizer.Create(path, new BertOptions { LowerCaseBeforeTokenization = lowers, RemoveNonSpacingMarks = lowers });
+            var tokenizer = BertTokenizer.Create(path, new BertOptions
+            {
+                LowerCaseBeforeTokenization = lowers, RemoveNonSpacingMarks = lowers, PreTokenizer = new RegexPreTokenizer(Word(), specialTokens: null),
+            });
             return new WordPieces(tokenizer, File.ReadLines(path).Count());
         }
         // What the tokenizer throws for a vocabulary without [UNK], [CLS], [SEP], [PAD] or [MASK].
@@ -44,6 +48,10 @@ internal sealed class WordPieces
     /// <param name="atMost">How many tokens there may be in all; what is more is cut off before <c>[SEP]</c>.</param>
     public long[] Encode(string text, int atMost) =>
         [_tokenizer.ClassificationTokenId, .. _tokenizer.EncodeToIds(text, addSpecialTokens: false).Take(atMost - 2).Select(id => (long)id), _tokenizer.SeparatorTokenId];
+
+    /// <summary>A punctuation mark, or what stands between marks and blanks. Of ASCII, BERT takes symbols for marks, too; the tokenizer by itself would leave them out.</summary>
+    [GeneratedRegex(@"[\p{P}$+<=>^`|~]|[^\s\p{P}$+<=>^`|~]+")]
+    private static partial Regex Word();
 
     private static bool LowersCase(string path)
     {
