@@ -10,9 +10,9 @@ internal static class ResultsPlot
 {
     private const int Width = 1040, Height = 600;
 
-    // Names stand slanted above their points; the axis is logarithmic, and neighbours are about that far apart.
+    // Names stand slanted above all points, so that neighbours' do not meet.
     private const float Slant = -35;
-    private const double NameHeight = 1.2, Headroom = 9, Footroom = 2;
+    private const double NameHeight = 1, Headroom = 11, Footroom = 2;
 
     private static readonly Color Ink = Color.FromHex("#33415C");
     private static readonly Color[] Shades = [Color.FromHex("#E0A030"), Color.FromHex("#3A8F6F"), Color.FromHex("#1F5FBF"), Color.FromHex("#8A4FBF")];
@@ -27,8 +27,7 @@ internal static class ResultsPlot
         var found = rows.SelectMany(row => row.Accuracies.Values.OfType<Accuracy>()).ToList();
         foreach (var row in rows)
         {
-            var top = row.Accuracies.Values.OfType<Accuracy>().Max(Top);
-            var name = plot.Add.Text(row.Title, Math.Log10(row.Trained), top + NameHeight);
+            var name = plot.Add.Text(row.Title, Math.Log10(row.Trained), found.Max(Top) + NameHeight);
             (name.LabelFontSize, name.LabelFontColor, name.LabelRotation, name.LabelAlignment) = (13, Ink, Slant, Alignment.LowerLeft);
         }
         plot.Axes.SetLimits(Math.Log10(rows[0].Trained) - 0.3, Math.Log10(rows[^1].Trained) + 1, found.Min(Bottom) - Footroom, found.Max(Top) + Headroom);
