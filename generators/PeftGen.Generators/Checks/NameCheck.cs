@@ -22,6 +22,15 @@ internal static class NameCheck
                 passes = false;
             }
 
+        // The group's type, nested in the class, would hide the attribute from the class's own code.
+        foreach (var group in Group.Of(declared ?? []))
+            foreach (var method in declared ?? [])
+                if (method.Type.Name == group.Type)
+                {
+                    diagnostics.Add("PG009", method.Syntax.SyntaxTree, method.Syntax.Span, type.Symbol.Name, group.Type);
+                    passes = false;
+                }
+
         return passes;
     }
 

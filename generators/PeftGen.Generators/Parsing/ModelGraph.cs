@@ -42,7 +42,11 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
     {
         var type = child.Type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault() ?? child.Type : child.Type;
         if (child.Shape == ChildShape.Sequential)
-            return AllModules().Where(Known.IsTensorToTensor).Select(m => ClassOf(m)!);
+        {
+            var contents = new SequentialContents(Compilation, Known).Of(child);
+            return AllModules().Where(m => Known.IsTensorToTensor(m) && contents?.Any(step => IsAssignable(m, step)) != false).Select(m => ClassOf(m)!);
+        }
+
         if (child.Shape is not (ChildShape.Composite or ChildShape.Abstract))
             return [];
         return AllModules().Where(m => IsAssignable(m, type)).Select(m => ClassOf(m)!);

@@ -105,7 +105,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
 
     private void Take(DeclaredClaim claim, Place place)
     {
-        if (claim.Kind is SiteKind.Layer)
+        if (claim.Kind is SiteKind.Layer or SiteKind.Residual)
             CheckExclusive(claim, place);
         if (place.Child is null)
         {
@@ -137,7 +137,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
 
     private void CheckExclusive(DeclaredClaim claim, Place place)
     {
-        var key = (claim.Method.Group, place.Path);
+        var key = (claim.Method.Group, claim.Kind == SiteKind.Layer ? place.Path : $"{claim.Kind} {place.Path}");
         if (!_taken.TryGetValue(key, out var taken))
             _taken[key] = taken = [];
         foreach (var (other, _) in taken)
@@ -145,8 +145,9 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             if (ReferenceEquals(other, claim.Method))
                 continue;
             var same = SymbolEqualityComparer.Default.Equals(other.Type, claim.Method.Type);
-            if (same || !other.Composes || !claim.Method.Composes)
-                Report("PG008", claim.Method, claim.Method.Syntax.Span, other.Name, claim.Method.Name, place.Owner.Symbol.Name, place.Child!.Name,
+            // A residual's sum is one slot's.
+            if (same || !other.Composes || !claim.Method.Composes || claim.Kind == SiteKind.Residual)
+                Report("PG008", claim.Method, claim.Method.Syntax.Span, other.Name, claim.Method.Name, place.Owner.Symbol.Name, place.Child?.Name ?? $"{place.Path.Substring(place.Path.LastIndexOf('.') + 1)} (the residual)",
                     claim.Method.Group is null ? "one group" : $"the group '{claim.Method.Group}'",
                     same ? "give them different targets, or put one into a group of its own with Group = \"…\"" : "they do not compose; put one into a group of its own with Group = \"…\"");
         }

@@ -10,10 +10,10 @@ internal sealed class SiteHints(BodyScanner scanner, PlaceWalker walker)
     /// <summary>Sums with a residual, or calls of attention.</summary>
     public IEnumerable<SyntaxNode> For(SiteKind kind)
     {
-        var scans = walker.Places.Where(p => p.Kind == PlaceKind.Module).SelectMany(p => p.Owner.Lineage).Distinct().SelectMany(scanner.Scan).Where(s => s.Symbol.Name == "forward");
+        var scans = walker.Places.Where(p => p.Kind == PlaceKind.Module).SelectMany(p => p.Owner.Lineage).Distinct().SelectMany(scanner.Scan).ToList();
         return scans.SelectMany(scan => kind switch
         {
-            SiteKind.Residual => Sums(scan),
+            SiteKind.Residual when scan.Symbol.Name == "forward" => Sums(scan),
             SiteKind.Attention => Attentions(scan),
             _ => [],
         }).OrderBy(n => n.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(n => n.SpanStart);

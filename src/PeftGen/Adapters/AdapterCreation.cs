@@ -16,6 +16,7 @@ internal sealed class AdapterCreation
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
+    private readonly HashSet<HostClaim> _met = [];
     private readonly Dictionary<TargetList, ResolvedTargets> _resolved = [];
     private AdaptAttribute? _asked;
 
@@ -60,7 +61,7 @@ internal sealed class AdapterCreation
         }
 
         foreach (var method in _methods)
-            method.CheckAllFound(_compiled);
+            method.CheckAllFound(_compiled, _met);
         root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), _methodOf, Dropout, TargetsOf);
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
@@ -207,6 +208,7 @@ internal sealed class AdapterCreation
                     throw new AdapterException($"{path}: {method.Method.GetType().Name} acts on whole layers, and the targets '{claim.Claim.Targets}' mean the parts {string.Join(", ", parts)} of this one. Name the layer itself.");
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
+                _met.Add(claim);
                 var made = method.Method.CreateSlot(site);
                 _methodOf[made] = method.Method;
                 var slot = (made is OutputSlot output && kind == SiteKind.Layer ? new OutputLayer(path, output) : made) as T ?? throw new AdapterException(

@@ -103,8 +103,13 @@ internal sealed class MethodClaims
 
     /// <summary>Throws where the values want what the model has no compiled site for, or what it does not have at all.</summary>
     /// <param name="compiled">The paths of all compiled sites.</param>
-    public void CheckAllFound(IReadOnlySet<string> compiled)
+    /// <param name="met">The claims for which a slot was made.</param>
+    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met)
     {
+        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output or SiteKind.Input, Optional: false } && !met.Contains(c)))
+            throw new AdapterException(
+                $"{Method}: the targets '{claim.Claim.Targets}' meet no {claim.Claim.Kind.ToString().ToLowerInvariant()} site{(claim.Claim.LeaveOut is null ? "" : ", or leave all of them out")}. " +
+                $"Sites are compiled for the targets that the model's class declares, where the compiler sees them; write this on it: {Method}");
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();

@@ -98,11 +98,22 @@ internal sealed class LlamaWork : IDisposable
         return _owned.Count == 1 ? _owned[0] : Rows.Of([.. Enumerable.Range(0, _options.Batch).Select(row => _owned[row % _owned.Count])]);
     }
 
-    private LlamaForCausalLM.Adapter Load(string folder) => _options.Method == "ia3" ? _model.LoadScalesAdapter(folder) : _model.LoadAdapter(folder);
+    private LlamaForCausalLM.Adapter Load(string folder) => _options.Method switch
+    {
+        "ia3" => _model.LoadScalesAdapter(folder),
+        "prompt" => _model.LoadPromptAdapter(folder),
+        "prefix" => _model.LoadPrefixAdapter(folder),
+        _ => _model.LoadAdapter(folder),
+    };
 
-    private LlamaForCausalLM.Adapter Create() => _options.Method == "ia3" ? _model.CreateScalesAdapter()
-        : _model.CreateAdapter(new LoRA(_options.Rank, 2 * _options.Rank, _options.Targets == "all" ? "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj" : _options.Targets)
-            { Dropout = _options.Dropout, RsLora = _options.Method == "rslora" });
+    private LlamaForCausalLM.Adapter Create() => _options.Method switch
+    {
+        "ia3" => _model.CreateScalesAdapter(),
+        "prompt" => _model.CreatePromptAdapter(),
+        "prefix" => _model.CreatePrefixAdapter(),
+        _ => _model.CreateAdapter(new LoRA(_options.Rank, 2 * _options.Rank, _options.Targets == "all" ? "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj" : _options.Targets)
+            { Dropout = _options.Dropout, RsLora = _options.Method == "rslora" }),
+    };
 
     private void Merge(LlamaForCausalLM.Adapter adapter)
     {

@@ -20,7 +20,7 @@ internal static class ServeCommand
         var defaults = new ServeOptions { Host = "" };
         var host = new Option<string>("--host") { Required = true, Description = "A Llama in a Hugging Face folder." };
         var work = Choice("--work", defaults.Work, "train", "forward", "generate");
-        var method = Choice("--method", defaults.Method, "lora", "rslora", "ia3", "full", "floor", "base");
+        var method = Choice("--method", defaults.Method, "lora", "rslora", "ia3", "prompt", "prefix", "full", "floor", "base");
         var targets = Value("--targets", defaults.Targets, "LoRA's: 'all' linears of a layer, or a list separated by commas.");
         var rank = Value("--rank", defaults.Rank, "LoRA's rank; alpha is twice this.");
         var dropout = Value("--dropout", defaults.Dropout, "LoRA's dropout.");

@@ -19,6 +19,15 @@ public class MethodPageTests
             Assert.DoesNotContain(Generated.From(Project.WithoutMethods([("Model.cs", example.Groups["code"].Value)])).AssertCompiles().Reported, d => d.Severity >= DiagnosticSeverity.Warning);
     }
 
+    [Fact]
+    public void TheListShowsEveryMethod()
+    {
+        var page = File.ReadAllText(Path.Combine(_folder, "README.md"));
+        var methods = typeof(AdaptAttribute).Assembly.GetExportedTypes().Where(t => t.IsSubclassOf(typeof(AdaptAttribute)) && !t.IsAbstract).Select(t => t.Name).ToList();
+        Assert.NotEmpty(methods);
+        Assert.All(methods, method => Assert.Matches($@"\n\[{method}\b", page));
+    }
+
     private static MatchCollection Examples(string file) => Regex.Matches(File.ReadAllText(file), @"```csharp\n(?<code>using PeftGen;.*?)```", RegexOptions.Singleline);
 
     private static string ThisFile([CallerFilePath] string file = "") => file;

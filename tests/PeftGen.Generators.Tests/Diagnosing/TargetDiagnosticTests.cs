@@ -26,6 +26,59 @@ public class TargetDiagnosticTests
             """);
     }
 
+    /// <summary>What a Sequential holds shows in the code that makes it, so classes that have nothing to do with it are left alone.</summary>
+    [Fact]
+    public void ASequentialBelowAModuleIsNoMatterOfOtherClasses()
+    {
+        var generated = Generated.From("""
+            public partial class Head : Module<Tensor, Tensor>
+            {
+                private readonly Sequential net = Sequential(("fc", Linear(4, 4)), ("act", ReLU()));
+                public Head() : base("head") => RegisterComponents();
+                public override Tensor forward(Tensor x) => net.forward(x);
+            }
+
+            public class Other : Module<Tensor, Tensor>
+            {
+                private readonly Linear fc = Linear(4, 4);
+                public int Adapter;
+                public Other() : base("other") => RegisterComponents();
+                public override Tensor forward(Tensor x) => fc.forward(x);
+            }
+
+            [Touch(Parameters = "head")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Head head = new();
+                public Model() : base("model") => RegisterComponents();
+                public override Tensor forward(Tensor x) => head.forward(x);
+            }
+            """);
+        Assert.Empty(generated.Reported);
+        generated.AssertCompiles();
+    }
+
+    /// <summary>The sum of a residual is one slot's.</summary>
+    [Fact]
+    public void TwoMethodsOnOneResidual() => Marked.Reports("PG008", "Touch and Touch both adapt Model.mlp (the residual) in one group; give them different targets, or put one into a group of its own with Group = \"…\"", """
+        [Touch(Residuals = "mlp")]
+        [[|Touch(Residuals = "mlp")|]]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear fc = Linear(4, 4);
+            private readonly Inner mlp = new();
+            public Model() : base("model") => RegisterComponents();
+            public override Tensor forward(Tensor x) => x + mlp.forward(x);
+        }
+
+        public partial class Inner : Module<Tensor, Tensor>
+        {
+            private readonly Linear fc = Linear(4, 4);
+            public Inner() : base("inner") => RegisterComponents();
+            public override Tensor forward(Tensor x) => fc.forward(x);
+        }
+        """);
+
     [Fact]
     public void SuggestionNamesTheCheckpointsPathOfARenamedField() => Marked.Reports("PG001", "'query' matches nothing below Model; in checkpoints the field query is 'self.q_proj'", """
         [Scale(targets: "[|query|]")]
