@@ -93,12 +93,11 @@ internal static class RootEmitter
     private static string WithInput(SourceWriter writer, ClassModel model, EntryModel entry, string input)
     {
         var (adapter, context) = (model.Names.Adapter, model.Names.Context);
-        // The slot may be missing, and its own methods would win over extensions of these names.
-        writer.Line($"global::PeftGen.Compiled.SlotCalls.enter({adapter}.{input}, {context});");
+        writer.Line($"{adapter}.{input}.begin({context});");
         var replaced = entry.Inputs.ToDictionary(i => i.Expression, i => $"{context}[global::PeftGen.InputRole.{i.Role}]{(i.IsNullable ? "" : "!")}");
         var arguments = entry.Arguments.Split([", "], System.StringSplitOptions.RemoveEmptyEntries).Select(a => replaced.TryGetValue(a, out var kept) ? kept : a);
         var call = $"{entry.Name}({string.Join(", ", [adapter, context, .. arguments])})";
-        return entry is { IsForward: true, ReturnsTensor: true } ? $"global::PeftGen.Compiled.SlotCalls.leave({adapter}.{input}, {context}, {call})" : call;
+        return entry is { IsForward: true, ReturnsTensor: true } ? $"{adapter}.{input}.end({context}, {call})" : call;
     }
 
     private static void EmitReturn(SourceWriter writer, ClassModel model, EntryModel entry, string call, bool isLast)

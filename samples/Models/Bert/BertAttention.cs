@@ -28,13 +28,13 @@ public partial class BertAttention : nn.Module<Tensor, Tensor?, Tensor>
 /// <summary>The output projection of attention.</summary>
 public partial class BertSelfOutput : nn.Module<Tensor, Tensor, Tensor>
 {
-    private readonly Linear dense;
+    private readonly FastLinear dense;
     private readonly LayerNorm LayerNorm;
     private readonly Dropout dropout;
 
     public BertSelfOutput(BertConfig config) : base(nameof(BertSelfOutput))
     {
-        dense = nn.Linear(config.HiddenSize, config.HiddenSize);
+        dense = new FastLinear(config.HiddenSize, config.HiddenSize);
         LayerNorm = nn.LayerNorm(config.HiddenSize, config.LayerNormEps);
         dropout = nn.Dropout(config.HiddenDropout);
         RegisterComponents();

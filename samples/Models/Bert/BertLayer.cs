@@ -32,11 +32,11 @@ public partial class BertLayer : nn.Module<Tensor, Tensor?, Tensor>
 /// <summary>The first half of the feed-forward network.</summary>
 public partial class BertIntermediate : nn.Module<Tensor, Tensor>
 {
-    private readonly Linear dense;
+    private readonly FastLinear dense;
 
     public BertIntermediate(BertConfig config) : base(nameof(BertIntermediate))
     {
-        dense = nn.Linear(config.HiddenSize, config.IntermediateSize);
+        dense = new FastLinear(config.HiddenSize, config.IntermediateSize);
         RegisterComponents();
     }
 
@@ -50,13 +50,13 @@ public partial class BertIntermediate : nn.Module<Tensor, Tensor>
 /// <summary>The second half of the feed-forward network, added to the first one's input and normed.</summary>
 public partial class BertOutput : nn.Module<Tensor, Tensor, Tensor>
 {
-    private readonly Linear dense;
+    private readonly FastLinear dense;
     private readonly LayerNorm LayerNorm;
     private readonly Dropout dropout;
 
     public BertOutput(BertConfig config) : base(nameof(BertOutput))
     {
-        dense = nn.Linear(config.IntermediateSize, config.HiddenSize);
+        dense = new FastLinear(config.IntermediateSize, config.HiddenSize);
         LayerNorm = nn.LayerNorm(config.HiddenSize, config.LayerNormEps);
         dropout = nn.Dropout(config.HiddenDropout);
         RegisterComponents();

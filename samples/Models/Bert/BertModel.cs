@@ -69,11 +69,11 @@ public partial class BertModel : nn.Module<Tensor, Tensor?, Tensor?, (Tensor las
 /// <summary>A dense layer over the first token.</summary>
 public partial class BertPooler : nn.Module<Tensor, Tensor>
 {
-    private readonly Linear dense;
+    private readonly FastLinear dense;
 
     public BertPooler(BertConfig config) : base(nameof(BertPooler))
     {
-        dense = nn.Linear(config.HiddenSize, config.HiddenSize);
+        dense = new FastLinear(config.HiddenSize, config.HiddenSize);
         RegisterComponents();
     }
 

@@ -7,9 +7,9 @@ namespace PeftGen.Models;
 /// <summary>Attention in which every token sees every real one.</summary>
 public partial class BertSelfAttention : nn.Module<Tensor, Tensor?, Tensor>
 {
-    private readonly Linear query;
-    private readonly Linear key;
-    private readonly Linear value;
+    private readonly FastLinear query;
+    private readonly FastLinear key;
+    private readonly FastLinear value;
     private readonly Dropout dropout;
 
     private readonly long headDim;
@@ -17,9 +17,9 @@ public partial class BertSelfAttention : nn.Module<Tensor, Tensor?, Tensor>
     public BertSelfAttention(BertConfig config) : base(nameof(BertSelfAttention))
     {
         headDim = config.HiddenSize / config.NumAttentionHeads;
-        query = nn.Linear(config.HiddenSize, config.HiddenSize);
-        key = nn.Linear(config.HiddenSize, config.HiddenSize);
-        value = nn.Linear(config.HiddenSize, config.HiddenSize);
+        query = new FastLinear(config.HiddenSize, config.HiddenSize);
+        key = new FastLinear(config.HiddenSize, config.HiddenSize);
+        value = new FastLinear(config.HiddenSize, config.HiddenSize);
         dropout = nn.Dropout(config.AttentionDropout);
         RegisterComponents();
     }

@@ -106,7 +106,7 @@ internal sealed class MethodClaims
     /// <param name="met">The claims for which a slot was made.</param>
     public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met)
     {
-        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output or SiteKind.Input, Optional: false } && !met.Contains(c)))
+        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output, Optional: false } && !met.Contains(c)))
             throw new AdapterException(
                 $"{Method}: the targets '{claim.Claim.Targets}' meet no {claim.Claim.Kind.ToString().ToLowerInvariant()} site{(claim.Claim.LeaveOut is null ? "" : ", or leave all of them out")}. " +
                 $"Sites are compiled for the targets that the model's class declares, where the compiler sees them; write this on it: {Method}");

@@ -117,11 +117,12 @@ public static class SlotCalls
     /// <summary>Shows the slot of the root's inputs a call before the model sees it.</summary>
     /// <param name="slot">The slot; null: nothing is changed.</param>
     /// <param name="context">The context of the call, with the inputs by role.</param>
-    public static void enter(this InputSlot? slot, ForwardContext context) => slot?.enter(context);
+    // Not called as the slot's own methods are: those would hide them, and fail where a group has no such slot.
+    public static void begin(this InputSlot? slot, ForwardContext context) => slot?.enter(context);
 
     /// <summary>Runs what the root returned through the slot of its inputs.</summary>
     /// <inheritdoc cref="leave(OutputSlot?, ForwardContext, Tensor)"/>
-    public static Tensor leave(this InputSlot? slot, ForwardContext context, Tensor output)
+    public static Tensor end(this InputSlot? slot, ForwardContext context, Tensor output)
     {
         if (slot is null)
             return output;

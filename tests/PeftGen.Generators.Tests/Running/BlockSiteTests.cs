@@ -184,4 +184,16 @@ public class BlockSiteTests
         Tensor moved = running.Model.step(running.Adapter, running.Input, cache), plain = running.Model.step(running.Adapter, running.Input + 3);
         Assert.True(moved.allclose(plain));
     }
+
+    [Fact]
+    public void AGroupWithoutInputsBesideOneWithThem() => RunningModel.Check(Parts + """
+        [Touch(Outputs = "head")]
+        [Touch(Inputs = true, Group = "door")]
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly Linear head = Linear(4, 4);
+            public Model() : base("model") => RegisterComponents();
+            public override Tensor forward(Tensor input_ids) => head.forward(input_ids);
+        }
+        """, "head");
 }

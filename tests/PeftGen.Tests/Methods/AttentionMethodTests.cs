@@ -44,7 +44,7 @@ public sealed class AttentionMethodTests : IDisposable
         var plain = TextGeneration.Generate((ids, mask) =>
         {
             // The first call has the text, each later one the tokens that were chosen.
-            all = ids.shape[1] > 1 ? ids.clone() : cat([all, ids], 1);
+            all = (ids.shape[1] > 1 ? ids.clone() : cat([all, ids], 1)).DetachFromDisposeScope();
             return _model.forward(adapter, all);
         }, _ids, null, new() { MaxNewTokens = 6 });
         Assert.Equal(plain, cached);

@@ -1,0 +1,44 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen.FewShot.Data;
+
+/// <summary>A sentence as a model takes it.</summary>
+/// <param name="Ids">Its tokens.</param>
+/// <param name="Label">1 if it is positive, else 0.</param>
+internal sealed record LabelledTokens(long[] Ids, long Label)
+{
+    // Lengths differ less within a batch that is cut from so many sorted neighbours, and yet no epoch has the batches of another.
+    private const int BatchesSortedTogether = 8;
+
+    /// <summary>One epoch's batches: in random order, with sentences of about the same length in each.</summary>
+    /// <param name="sentences">What to train on.</param>
+    /// <param name="size">How many a batch has; the last may have fewer.</param>
+    /// <param name="random">The order.</param>
+    public static IReadOnlyList<LabelledTokens[]> Epoch(IReadOnlyList<LabelledTokens> sentences, int size, Random random)
+    {
+        var order = sentences.ToArray();
+        random.Shuffle(order);
+        var batches = order.Chunk(size * BatchesSortedTogether).SelectMany(near => near.OrderBy(sentence => sentence.Ids.Length).Chunk(size)).ToArray();
+        random.Shuffle(batches);
+        return batches;
+    }
+
+    /// <summary>The tensors of a batch, padded on the right.</summary>
+    /// <param name="sentences">The batch.</param>
+    /// <param name="padding">The token to fill up with.</param>
+    /// <param name="device">Where the tensors go.</param>
+    /// <returns>Ids and mask <c>[batch, tokens]</c>, labels <c>[batch]</c>.</returns>
+    public static (Tensor Ids, Tensor Mask, Tensor Labels) Batch(IReadOnlyList<LabelledTokens> sentences, long padding, Device device)
+    {
+        var longest = sentences.Max(sentence => sentence.Ids.Length);
+        var (ids, mask) = (new long[sentences.Count, longest], new long[sentences.Count, longest]);
+        for (var row = 0; row < sentences.Count; row++)
+        {
+            var own = sentences[row].Ids;
+            for (var column = 0; column < longest; column++)
+                (ids[row, column], mask[row, column]) = column < own.Length ? (own[column], 1) : (padding, 0);
+        }
+        return (tensor(ids, device: device), tensor(mask, device: device), tensor(sentences.Select(sentence => sentence.Label).ToArray(), device: device));
+    }
+}
