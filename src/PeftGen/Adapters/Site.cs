@@ -78,6 +78,9 @@ public sealed class Site
     /// <summary>How many blocks the model has.</summary>
     internal int BlockCount => _creation.Paths.Blocks.Count;
 
+    /// <summary>Whether the model has a module at a path.</summary>
+    internal bool HasModule(string path) => _creation.Paths.Candidates.Any(c => c.Path == path);
+
     /// <summary>The sizes of a linear layer below <see cref="Owner"/> that has a role, or of its part of a fused one, where the site itself does not show them; null if there is none.</summary>
     /// <param name="role">A role of <see cref="RoleTable"/>.</param>
     public (long inputs, long outputs)? FindLinear(string role)
