@@ -105,7 +105,7 @@ internal sealed class PromptedAttention : AttentionSlot
         if (call is not { Keys: { } keys, Values: { } values })
             throw new AdapterException($"{Path}: the prompt did not go through this attention's keys and values before it. Call them in the attention's own block, before the attention.");
         using var scope = NewDisposeScope();
-        var weights = softmax(q.matmul(Heads(keys, q).transpose(-1, -2)) / Math.Sqrt(q.shape[^1]), -1, ScalarType.Float32).to(q.dtype) * _prompt.Gate.to(q.dtype);
+        var weights = softmax(q.matmul(Heads(keys, q).transpose(-1, -2)) / Math.Sqrt(q.shape[^1]), -1, q.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32).to(q.dtype) * _prompt.Gate.to(q.dtype);
         call.Extra = context.Keep(weights.matmul(Heads(values, q)).transpose(1, 2).flatten(2));
         return (k, v, mask);
     }
