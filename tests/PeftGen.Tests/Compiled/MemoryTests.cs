@@ -4,6 +4,11 @@ using static TorchSharp.torch;
 namespace PeftGen.Tests.Compiled;
 
 /// <summary>Counts of this thread, so other tests and the finalizer do not enter: what is not disposed stays counted.</summary>
+/// <remarks>
+/// By themselves, as those of the generator: TorchSharp may free a number on its way to native code if the collector runs just then, and thousands of steps beside
+/// other tests meet that.
+/// </remarks>
+[Collection(nameof(TorchGenerator))]
 public sealed class MemoryTests
 {
     [Fact]

@@ -96,6 +96,35 @@ public sealed class LayerKindTests : IDisposable
         }
     }
 
+    [Fact]
+    public void IA3_scales_what_an_embedding_and_a_norm_put_out_and_merges()
+    {
+        var (embedding, norm) = (nn.Embedding(7, 4), nn.LayerNorm(4));
+        var host = new LayerHost(("embed", embedding), ("norm", norm));
+        var ids = tensor(new long[,] { { 1, 6, 0 }, { 3, 3, 2 } });
+        foreach (var target in (string[])["embed", "norm"])
+        {
+            var adapter = host.Create(new IA3(target, feedforward: ""));
+            TensorAssert.Same(host.forward(ids), host.forward(adapter, ids));
+            Fill.Normal(adapter, 2);
+            var l = Part(adapter, "ia3_l", target);
+            Assert.Equal([4L, 1], l.shape);
+            var expected = target == "embed" ? norm.forward(embedding.forward(ids) * l.flatten()) : norm.forward(embedding.forward(ids)) * l.flatten();
+            var (adapted, plain) = (host.forward(adapter, ids), host.forward(ids));
+            TensorAssert.Close(expected, adapted, Tolerance);
+            host.Merge(adapter);
+            TensorAssert.Close(adapted, host.forward(ids), Tolerance);
+            host.Unmerge(adapter);
+            TensorAssert.Same(plain, host.forward(ids));
+            Assert.Contains($"{target}: 'feedforward' needs a linear layer or a convolution", Assert.Throws<AdapterException>(() => host.Create(new IA3(target, target))).Message, StringComparison.Ordinal);
+        }
+
+        host.to(ScalarType.Float64);
+        using var both = host.Create(new IA3("embed,norm", feedforward: ""));
+        Fill.Normal(both, 3);
+        Gradients.Check(() => host.forward(both, ids), [.. both.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
+    }
+
     [Theory]
     [MemberData(nameof(Convolutions))]
     public void A_convolution_takes_the_update_into_its_weight_unless_it_has_groups(string name)

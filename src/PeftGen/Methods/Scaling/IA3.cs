@@ -12,14 +12,14 @@ namespace PeftGen;
 /// adapter changes nothing. Merged: <c>W ← diag(l)W, b ← l ⊙ b</c>, or <c>W ← W·diag(l)</c>. With <see cref="Gated"/> a learned gate for each example
 /// multiplies <c>l</c> (Mao et al., "UniPELT", 2022); then a new adapter is not the identity.
 /// </remarks>
-/// <param name="targets">The layers to adapt, linear or convolution, see <see cref="TargetList"/>. Default: the paper's.</param>
+/// <param name="targets">The layers to adapt, linear, convolution, embedding or norm, see <see cref="TargetList"/>. Default: the paper's.</param>
 /// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
 public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
 {
     internal const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3", GatedType = "PEFTGEN_GATED_IA3", WithinTargets = "feedforward", Excluded = "excluded", Whole = "whole";
 
-    /// <summary>The layers to adapt, linear or convolution.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
+    /// <summary>The layers to adapt: linear, convolution, embedding or norm.</summary>
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Embedding), typeof(LayerNorm), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
     public string Targets { get; } = targets;
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>

@@ -30,6 +30,14 @@ internal sealed class IA3Slot : LayerSlot
             return;
         }
 
+        if (site.Host.Module is Embedding or LayerNorm)
+        {
+            if (gate is not null || atInput)
+                throw new AdapterException($"{site.Path}: {(atInput ? "'feedforward'" : "Gated")} needs a linear layer{(atInput ? " or a convolution" : "")}, and this is a {site.Host.Module.GetType().Name}. Leave it out of {(atInput ? "feedforward" : "the targets")}.");
+            Learn(Scale, ones([ParametersOf(site.Host.Module).weight.shape[^1], 1], dtype: site.Dtype, device: site.Device));
+            return;
+        }
+
         var layer = HostLinear.Of(site.Host.Module, site.Path, "(IA)³");
         _fused = site.Parts is { } parts ? new FusedRows(parts, layer.Outputs) : null;
         if (atInput && _fused is not null)
@@ -131,8 +139,14 @@ internal sealed class IA3Slot : LayerSlot
 
     private (Parameter weight, Parameter? bias) ParametersOf(nn.Module host)
     {
-        if (host is Convolution convolution)
-            return (convolution.weight!, convolution.bias);
+        switch (host)
+        {
+            case Convolution convolution:
+                return (convolution.weight!, convolution.bias);
+            case Embedding or LayerNorm:
+                return (host.get_parameter("weight") ?? throw new AdapterException($"{Path}: this {host.GetType().Name} has no weight to scale. Leave it out of the targets."), host.get_parameter("bias"));
+        }
+
         var layer = HostLinear.Of(host, Path, "(IA)³");
         return (layer.Weight, layer.Bias);
     }
@@ -152,6 +166,10 @@ internal sealed class IA3Slot : LayerSlot
             return each.reshape([convolution.out_channels, inputs, .. KernelOnes]);
         }
 
+        if (host is LayerNorm)
+            return l.alias();
+        if (host is Embedding)
+            return l.unsqueeze(0);
         using var factor = _atInput ? l.unsqueeze(0) : l.unsqueeze(1);
         return HostLinear.Of(host, Path, "(IA)³").Oriented(factor);
     }
