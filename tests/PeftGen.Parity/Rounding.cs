@@ -20,7 +20,7 @@ internal sealed class Rounding
     private const double OfGradient = 1e-6;
 
     // Below this part of the case's largest gradient, a whole tensor is what remains of terms that cancel.
-    private const double AllCancelled = 1e-5;
+    private const double AllCancelled = 1e-4;
 
     private readonly ExpectedTensors _expected;
     private readonly double _largest;
