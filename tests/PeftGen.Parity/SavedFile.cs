@@ -13,16 +13,35 @@ internal static class SavedFile
         RequireSameTensors(Path.Combine(recorded, "adapter_model.safetensors"), Path.Combine(ours, "adapter_model.safetensors"));
     });
 
+    /// <summary>Saves an adapter as AdapterHub does and requires the recorded folders' tensors, bit for bit, and the values of their configurations.</summary>
+    /// <param name="recorded">The recorded folder, or that of the folders of one adapter for each task.</param>
+    /// <param name="folders">The folders of the tasks' adapters, by name; empty: there is one adapter.</param>
+    /// <param name="adapter">The adapter.</param>
+    public static void RequireSameAsHub(string recorded, IReadOnlyDictionary<string, string> folders, AdapterNode adapter) => WithFolder(ours =>
+    {
+        Save(nameof(AdapterFiles.SaveAsAdapterHub), adapter, ours);
+        foreach (var (theirs, own) in folders.Count == 0 ? [(recorded, ours)] : folders.Select(folder => (folder.Value, Path.Combine(ours, folder.Key))))
+        {
+            Configurations.RequireSameWhole(theirs, own, "our adapter_config.json for AdapterHub");
+            RequireSameTensors(Path.Combine(theirs, "adapter.safetensors"), Path.Combine(own, "adapter.safetensors"));
+        }
+    });
+
     /// <summary>Saves an adapter whose recorded folder is of another format, and requires that loading gives the same file again.</summary>
     public static void RequireRoundTrip(AdapterNode adapter, Func<string, AdapterNode> load) => WithSaved(adapter, first => WithSaved(load(first), second =>
         RequireSameTensors(Path.Combine(first, "adapter_model.safetensors"), Path.Combine(second, "adapter_model.safetensors"))));
 
-    private static void WithSaved(AdapterNode adapter, Action<string> check)
+    private static void WithSaved(AdapterNode adapter, Action<string> check) => WithFolder(folder =>
+    {
+        Save(nameof(AdapterFiles.Save), adapter, folder);
+        check(folder);
+    });
+
+    private static void WithFolder(Action<string> check)
     {
         var folder = Directory.CreateTempSubdirectory("peftgen-parity-").FullName;
         try
         {
-            Save(adapter, folder);
             check(folder);
         }
         finally
@@ -31,10 +50,10 @@ internal static class SavedFile
         }
     }
 
-    private static void Save(AdapterNode adapter, string folder)
+    private static void Save(string method, AdapterNode adapter, string folder)
     {
-        // Save is an extension method on the group's type, which exists only at run time.
-        var save = typeof(AdapterFiles).GetMethods().Single(m => m.Name == nameof(AdapterFiles.Save) && m.GetParameters()[1].ParameterType == typeof(string));
+        // It is an extension method on the group's type, which exists only at run time.
+        var save = typeof(AdapterFiles).GetMethods().Single(m => m.Name == method && m.GetParameters()[1].ParameterType == typeof(string));
         object?[] arguments = [adapter, folder, .. save.GetParameters().Skip(2).Select(p => p.DefaultValue)];
         save.MakeGenericMethod(adapter.GetType()).Invoke(null, BindingFlags.DoNotWrapExceptions, null, arguments, null);
     }

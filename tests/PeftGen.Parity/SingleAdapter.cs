@@ -255,9 +255,13 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
     private void CheckSaved(CompiledHost host)
     {
         if (golden.Format == FileFormat.HuggingFace)
+        {
             SavedFile.RequireSameAs(golden.AdapterFolder, Load(host));
-        else
-            SavedFile.RequireRoundTrip(host.Load(golden.AdapterFolder), folder => host.Load(folder));
+            return;
+        }
+
+        SavedFile.RequireSameAsHub(golden.AdapterFolder, golden.AdapterFolders, host.Load(golden.AdapterFolder));
+        SavedFile.RequireRoundTrip(host.Load(golden.AdapterFolder), folder => host.Load(folder));
     }
 
     private static Tensor Find(Dictionary<string, Tensor> tensors, string key, string prefix) =>

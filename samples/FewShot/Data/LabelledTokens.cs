@@ -8,10 +8,7 @@ namespace PeftGen.FewShot.Data;
 /// <param name="Label">1 if it is positive, else 0.</param>
 internal sealed record LabelledTokens(long[] Ids, long Label)
 {
-    // Lengths differ less within a batch that is cut from so many sorted neighbours, and yet no epoch has the batches of another.
-    private const int BatchesSortedTogether = 8;
-
-    /// <summary>One epoch's batches: in random order, with sentences of about the same length in each.</summary>
+    /// <summary>One epoch's batches, at random. (Sentences of about the same length together would need less padding, but the batches of a small set would be the same ones in every epoch: five points less with 100.)</summary>
     /// <param name="sentences">What to train on.</param>
     /// <param name="size">How many a batch has; the last may have fewer.</param>
     /// <param name="random">The order.</param>
@@ -19,9 +16,7 @@ internal sealed record LabelledTokens(long[] Ids, long Label)
     {
         var order = sentences.ToArray();
         random.Shuffle(order);
-        var batches = order.Chunk(size * BatchesSortedTogether).SelectMany(near => near.OrderBy(sentence => sentence.Ids.Length).Chunk(size)).ToArray();
-        random.Shuffle(batches);
-        return batches;
+        return [.. order.Chunk(size)];
     }
 
     /// <summary>The tensors of a batch, padded on the right.</summary>

@@ -16,6 +16,7 @@ internal sealed class AdapterCreation
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
     private readonly HashSet<string> _compiled = [];
+    private readonly List<(SiteKind kind, string path)> _sites = [];
     private readonly HashSet<HostClaim> _met = [];
     private readonly Dictionary<TargetList, ResolvedTargets> _resolved = [];
     private AdaptAttribute? _asked;
@@ -62,7 +63,9 @@ internal sealed class AdapterCreation
 
         foreach (var method in _methods)
             method.CheckAllFound(_compiled, _met);
-        root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), _methodOf, Dropout, TargetsOf);
+        root.Root = new AdapterRoot(
+            _methods, _shared.Values.ToList(), _methodOf, Dropout,
+            _sites.GroupBy(site => site.kind).ToDictionary(sites => sites.Key, sites => (IReadOnlyList<string>)sites.Select(site => site.path).ToList()));
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
     }
@@ -97,8 +100,6 @@ internal sealed class AdapterCreation
         static IEnumerable<TensorIdentity> Weights(nn.Module module) =>
             module.named_parameters(recurse: false).Where(p => p.name == "weight").Select(p => TensorIdentity.Of(p.parameter));
     }
-
-    private IReadOnlyDictionary<Claim, IReadOnlyList<string>> TargetsOf(AdaptAttribute method) => _methods.First(m => ReferenceEquals(m.Method, method)).FileTargets();
 
     private void FillNode(AdapterNode node, nn.Module host, string path)
     {
@@ -192,6 +193,8 @@ internal sealed class AdapterCreation
         var slots = new List<T>();
         var layerClaimed = kind == SiteKind.Layer && _methods.Any(m => m.Claims.Any(c => c.Claim.Kind == SiteKind.Layer && c.Matches(path, linear)));
         _compiled.Add(path);
+        // What a built-in layer returns is an output, too.
+        _sites.AddRange(kind == SiteKind.Layer ? [(SiteKind.Output, path)] : [(kind, path)]);
         foreach (var method in _methods)
         {
             foreach (var claim in method.Claims)

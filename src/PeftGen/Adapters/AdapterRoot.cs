@@ -5,21 +5,28 @@ namespace PeftGen;
 /// <summary>What only the root of an adapter has: the values that it was made with, what its slots share, and where it comes from.</summary>
 internal sealed class AdapterRoot
 {
-    private readonly Func<AdaptAttribute, IReadOnlyDictionary<Claim, IReadOnlyList<string>>> _fileTargets;
+    private readonly IReadOnlyList<MethodClaims> _claims;
+    private readonly IReadOnlyDictionary<SiteKind, IReadOnlyList<string>> _compiled;
     private readonly IReadOnlyDictionary<Slot, AdaptAttribute> _methodOf;
 
+    /// <param name="claims">The methods in the order of the group, with their claims on the host.</param>
+    /// <param name="shared">What several slots share.</param>
+    /// <param name="methodOf">The method of each slot.</param>
+    /// <param name="dropout">The adapter's own dropout.</param>
+    /// <param name="compiled">The paths of the host's sites by kind, whether a method has them or not.</param>
     public AdapterRoot(
-        IReadOnlyList<AdaptAttribute> methods,
+        IReadOnlyList<MethodClaims> claims,
         IReadOnlyList<Slot> shared,
         IReadOnlyDictionary<Slot, AdaptAttribute> methodOf,
         DropoutSource dropout,
-        Func<AdaptAttribute, IReadOnlyDictionary<Claim, IReadOnlyList<string>>> fileTargets)
+        IReadOnlyDictionary<SiteKind, IReadOnlyList<string>> compiled)
     {
-        Methods = methods;
+        Methods = claims.Select(method => method.Method).ToList();
         Shared = shared;
         Dropout = dropout;
+        _claims = claims;
+        _compiled = compiled;
         _methodOf = methodOf;
-        _fileTargets = fileTargets;
     }
 
     /// <summary>The root of an adapter that is composed of others.</summary>
@@ -33,7 +40,8 @@ internal sealed class AdapterRoot
         Methods = roots.SelectMany(root => root.Methods).ToList();
         Shared = roots.SelectMany(root => root.Shared).Distinct().ToList();
         _methodOf = new Dictionary<Slot, AdaptAttribute>();
-        _fileTargets = method => throw new AdapterException($"{method}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.");
+        _claims = [];
+        _compiled = new Dictionary<SiteKind, IReadOnlyList<string>>();
     }
 
     /// <summary>The methods in the order of the group.</summary>
@@ -58,11 +66,27 @@ internal sealed class AdapterRoot
     public AdapterConfig? Loaded { get; set; }
 
     /// <summary>The targets of a method in HF PEFT's words.</summary>
-    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets(AdaptAttribute method) => _fileTargets(method);
+    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets(AdaptAttribute method) => ClaimsOf(method).FileTargets();
+
+    /// <summary>The places of a method in AdapterHub's words.</summary>
+    public HubSites HubSites(AdaptAttribute method) => ClaimsOf(method).HubSites(kind => _compiled.GetValueOrDefault(kind) ?? []);
 
     /// <summary>The method that made a slot.</summary>
     public AdaptAttribute? MethodOf(Slot slot) =>
         _methodOf.GetValueOrDefault(slot) ?? Parts.Select(part => part.Root?.MethodOf(slot)).FirstOrDefault(method => method is not null);
+
+    /// <summary>Requires an adapter that has files, and its root.</summary>
+    /// <param name="adapter">What is to be saved.</param>
+    /// <param name="directory">Where to, for messages.</param>
+    /// <exception cref="AdapterException">It is a part of an adapter, or composed of others.</exception>
+    public static AdapterRoot OfFile(AdapterNode adapter, string directory)
+    {
+        var root = adapter.Root ?? throw new AdapterException($"{directory}: an adapter is saved as a whole. Save what CreateAdapter or LoadAdapter returned.");
+        return root.Composition is { } composition
+            ? throw new AdapterException($"{directory}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.") : root;
+    }
+
+    private MethodClaims ClaimsOf(AdaptAttribute method) => _claims.First(claims => ReferenceEquals(claims.Method, method));
 }
 
 /// <summary>The root of an adapter of one group. Generated types implement it; extension methods save and describe it.</summary>

@@ -127,6 +127,10 @@ internal sealed class MethodClaims
     /// <summary>The targets in the words that HF PEFT matches with: names where these mean just what was adapted, else whole paths.</summary>
     public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() => Method.NamedClaims.Distinct().ToDictionary(claim => claim, claim => FileTargets(new HostClaim(claim, _paths)));
 
+    /// <summary>Where the method acts, in AdapterHub's words.</summary>
+    /// <param name="compiled">The paths of the host's sites of a kind.</param>
+    public HubSites HubSites(Func<SiteKind, IEnumerable<string>> compiled) => new(Method, _paths, compiled);
+
     private IReadOnlyList<string> FileTargets(HostClaim claim)
     {
         var matched = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToHashSet();

@@ -44,7 +44,8 @@ public abstract class Slot : nn.Module
 
     /// <summary>Adds to its method's configuration what only a part that slots share knows, such as sizes of the host. Default: nothing.</summary>
     /// <param name="config">The configuration, as the method has written it.</param>
-    public virtual void Describe(System.Text.Json.Nodes.JsonObject config) { }
+    /// <param name="format">Whose configuration it is.</param>
+    public virtual void Describe(System.Text.Json.Nodes.JsonObject config, FileFormat format) { }
 
     /// <summary>Replaces what serves training alone by what it gives, see <see cref="AdapterEjection.Eject"/>. Default: there is nothing of the kind.</summary>
     public virtual void Eject() { }

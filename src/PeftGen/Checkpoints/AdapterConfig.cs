@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftGen.Methods;
 
 namespace PeftGen.Checkpoints;
 
@@ -67,7 +68,7 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
         method.WriteConfig(config, root.FileTargets(method));
         foreach (var shared in root.Shared.Where(slot => ReferenceEquals(root.MethodOf(slot), method)))
-            shared.Describe(config);
+            shared.Describe(config, FileFormat.HuggingFace);
         return config;
     }
 
@@ -81,18 +82,18 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     /// <summary>A bottleneck's configuration may hold that of an invertible adapter, which is a method of its own here.</summary>
     private static JsonObject[] Split(JsonObject config)
     {
-        const string Whole = "inv_adapter", Reduction = "inv_adapter_reduction_factor", Shared = "non_linearity";
-        if (config[Whole] is null)
+        const string Shared = "non_linearity";
+        if (config[Invertible.HubFields[0]] is null)
             return [config];
         var rest = config.DeepClone().AsObject();
         var part = new JsonObject { ["architecture"] = Invertible.Part, [Shared] = rest[Shared]?.DeepClone() };
-        foreach (var field in (string[])[Whole, Reduction])
+        foreach (var field in Invertible.HubFields)
         {
             part[field] = rest[field]?.DeepClone();
             rest.Remove(field);
         }
 
-        return [rest, part];
+        return BottleneckConfig.IsNowhere(rest) ? [part] : [rest, part];
     }
 
     private static List<JsonObject> Objects(JsonNode? node, string source, string field)
@@ -104,7 +105,8 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
 
     private static string? TextAt(JsonObject json, string field) => json[field] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
-    private static JsonNode? Sorted(JsonNode? node) => node switch
+    /// <summary>The same with all fields in the order of their names, as the references write them.</summary>
+    public static JsonNode? Sorted(JsonNode? node) => node switch
     {
         JsonObject json => new JsonObject(json.OrderBy(field => field.Key, StringComparer.Ordinal).Select(field => KeyValuePair.Create(field.Key, Sorted(field.Value)))),
         JsonArray array => new JsonArray(array.Select(Sorted).ToArray()),

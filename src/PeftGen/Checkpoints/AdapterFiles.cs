@@ -18,4 +18,16 @@ public static class AdapterFiles
     /// <exception cref="AdapterException">The adapter is composed of others, or its values have no form in a file.</exception>
     public static void Save<T>(this T adapter, string directory, string? baseModel = null) where T : AdapterNode, IAdapter =>
         AdapterFolder.Save(adapter, directory, baseModel);
+
+    /// <summary>
+    /// Saves an adapter as AdapterHub's <c>adapters</c> does: <c>adapter_config.json</c> and <c>adapter.safetensors</c>, with its names, so that <c>model.load_adapter(directory)</c> opens it there.
+    /// The host's modules have to bear the names of Hugging Face's model. AdapterHub says by kinds of place and blocks where an adapter is; <see cref="MTLLoRA"/> becomes a folder for each task.
+    /// </summary>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="directory">The folder; it is created where it is missing. All files are written beside their places and renamed when they are complete.</param>
+    /// <param name="name">The adapter's name, a part of all keys; null: what a loaded file calls it, else the group's name, else <c>default</c>. Of several tasks, what their names begin with.</param>
+    /// <param name="baseModel">The base's name, for <c>model_name</c>; null: what a loaded file says.</param>
+    /// <exception cref="AdapterException">The adapter is composed of others, or AdapterHub has no form for its methods, values or places; the message names it.</exception>
+    public static void SaveAsAdapterHub<T>(this T adapter, string directory, string? name = null, string? baseModel = null) where T : AdapterNode, IAdapter =>
+        HubFiles.Save(adapter, directory, name, baseModel);
 }

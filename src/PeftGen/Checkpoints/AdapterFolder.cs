@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using static TorchSharp.torch;
@@ -20,17 +21,21 @@ internal static class AdapterFolder
     /// <param name="baseModel">What to call the base; null: what a loaded file calls it.</param>
     public static void Save(AdapterNode adapter, string directory, string? baseModel)
     {
-        var root = adapter.Root ?? throw new AdapterException($"{directory}: an adapter is saved as a whole. Save what CreateAdapter or LoadAdapter returned.");
-        if (root.Composition is { } composition)
-            throw new AdapterException($"{directory}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.");
+        var root = AdapterRoot.OfFile(adapter, directory);
         // What is computed for the file alone is given back with it.
         using var scope = NewDisposeScope();
         var config = AdapterConfig.Write(root, baseModel);
         var tensors = TensorsOf(adapter, FileFormat.HuggingFace, "");
         using var files = new StagedFiles();
-        SafetensorsWriter.Stage(files, Path.Combine(directory, WeightNames[FileFormat.HuggingFace].safetensors), tensors.Select(entry => (entry.Key, entry.Value)));
-        files.Add(Path.Combine(directory, AdapterConfig.FileName), stream => JsonFile.Write(stream, config));
+        Stage(files, directory, FileFormat.HuggingFace, tensors, config);
         files.Commit();
+    }
+
+    /// <summary>Writes the two files of a folder beside their places.</summary>
+    public static void Stage(StagedFiles files, string directory, FileFormat format, Dictionary<string, Tensor> tensors, JsonObject config)
+    {
+        SafetensorsWriter.Stage(files, Path.Combine(directory, WeightNames[format].safetensors), tensors.Select(entry => (entry.Key, entry.Value)));
+        files.Add(Path.Combine(directory, AdapterConfig.FileName), stream => JsonFile.Write(stream, config));
     }
 
     /// <summary>Fills an empty tree with what a folder holds.</summary>
@@ -144,14 +149,14 @@ internal static class AdapterFolder
     /// <param name="format">Whose file it is.</param>
     /// <param name="name">The adapter's name in its keys.</param>
     /// <param name="part">Which of several files it is, where AdapterHub keeps the adapter as several.</param>
-    private static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name, int part = 0)
+    public static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name, int part = 0)
     {
         var tensors = new Dictionary<string, Tensor>();
         var ownName = $"{{name.{part}}}";
         foreach (var slot in adapter.Slots())
             foreach (var (pattern, value) in slot.Stored(format))
             {
-                if (pattern.Contains("{name.", StringComparison.Ordinal) ? !pattern.Contains(ownName, StringComparison.Ordinal) : part > 0)
+                if (PartOf(pattern) is { } of ? of != part : part > 0)
                     continue;
                 var key = pattern.Replace("{name}", name, StringComparison.Ordinal).Replace(ownName, name, StringComparison.Ordinal);
                 if (!tensors.TryAdd(key, value) && TensorIdentity.Of(tensors[key]) != TensorIdentity.Of(value))
@@ -159,5 +164,14 @@ internal static class AdapterFolder
             }
 
         return tensors;
+    }
+
+    /// <summary>Which of several folders a tensor is for; null: there is one.</summary>
+    /// <param name="pattern">The tensor's key, with <c>{name.N}</c> in place of the name.</param>
+    public static int? PartOf(string pattern)
+    {
+        const string Numbered = "{name.";
+        var at = pattern.IndexOf(Numbered, StringComparison.Ordinal);
+        return at < 0 ? null : int.Parse(pattern.AsSpan((at + Numbered.Length)..pattern.IndexOf('}', at)), CultureInfo.InvariantCulture);
     }
 }

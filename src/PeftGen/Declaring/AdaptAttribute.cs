@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 
 namespace PeftGen;
 
@@ -43,6 +44,13 @@ public abstract class AdaptAttribute : Attribute
     /// <param name="config">The object to add fields to.</param>
     /// <param name="targets">For each claim, the targets in the words that HF PEFT matches with.</param>
     public abstract void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets);
+
+    /// <summary>Writes the values as AdapterHub's configurations have them. Default: it has no form for the method.</summary>
+    /// <param name="config">The object to add fields to; what a loaded file of AdapterHub says is there already.</param>
+    /// <param name="sites">Where the method acts, in AdapterHub's words.</param>
+    /// <exception cref="AdapterException">AdapterHub has no form for the method, or for its values or sites.</exception>
+    public virtual void WriteHubConfig(JsonObject config, HubSites sites) =>
+        throw new AdapterException($"{this}: AdapterHub has no form for this method. {HubFiles.Otherwise}");
 
     /// <summary>Whether a file's configuration is one of this method. Default: whether its <c>peft_type</c> is <see cref="PeftType"/>.</summary>
     /// <param name="config">The object read from <c>adapter_config.json</c>; of AdapterHub's, one configuration such as <c>{"architecture": "lora", …}</c>.</param>

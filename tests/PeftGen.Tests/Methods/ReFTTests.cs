@@ -125,6 +125,25 @@ public sealed class ReFTTests : IDisposable
     }
 
     [Fact]
+    public void For_AdapterHub_an_R_without_a_base_has_the_identity_and_the_signs_that_it_multiplies_by()
+    {
+        var adapter = Filled(new LoReFT(2, 2, 1, "embed_tokens"));
+        var written = adapter.Slots().SelectMany(slot => slot.Stored(FileFormat.AdapterHub)).ToDictionary(stored => stored.Key, stored => stored.Value);
+        var based = _host.Create(new LoReFT(2, 2, 1, "embed_tokens") { StoresBase = true });
+        based.eval();
+        var read = based.Slots().SelectMany(slot => slot.Stored(FileFormat.AdapterHub)).ToDictionary(stored => stored.Key, stored => stored.Value);
+        Assert.Equal(read.Keys.Order(StringComparer.Ordinal), written.Keys.Order(StringComparer.Ordinal));
+        using (no_grad())
+            foreach (var (key, value) in read)
+                value.copy_(written[key]);
+        TensorAssert.Close(Run(adapter), Run(based), Tolerance);
+        foreach (var (key, value) in written.Where(entry => entry.Key.EndsWith("original", StringComparison.Ordinal)))
+            TensorAssert.Same(full([2], -1f), value.diagonal(), key);
+        // One end only: there is a unit for the other.
+        Assert.Contains(_host.Create(new LoReFT(targets: "embed_tokens")).Slots().SelectMany(slot => slot.Stored(FileFormat.AdapterHub)), stored => stored.Key.Contains("units.1", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Beside_bfloat16_it_computes_wider()
     {
         var wide = Run(Filled(new LoReFT(2, 2, 1, "embed_tokens")));

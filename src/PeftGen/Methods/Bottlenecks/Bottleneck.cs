@@ -116,6 +116,9 @@ public class Bottleneck : AdaptAttribute
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) => BottleneckConfig.Write(this, config);
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites) => BottleneckConfig.WriteHub(this, config, sites.Of(Claims[0], BottleneckConfig.Kinds));
+
+    /// <inheritdoc/>
     public sealed override string ToString() => Text(BottleneckConfig.DefaultsOf(this)).Property(nameof(Group), Group).ToString();
 
     /// <summary>The same method with other arguments and the method's own defaults.</summary>

@@ -9,6 +9,9 @@ internal static class BottleneckConfig
     private const string OwnTargets = "target_modules", Reduction = "reduction_factor", Default = "default";
     private static readonly (string field, string targets)[] Places = [("mh_adapter", "self_attention"), ("cross_adapter", "cross_attention"), ("output_adapter", "ffn")];
 
+    /// <summary>AdapterHub's three places.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = [.. Places.Select(place => place.targets)];
+
     private static readonly Dictionary<LearnedScaling, string> Scalings = new() { [LearnedScaling.Single] = "learned", [LearnedScaling.Channel] = "channel" };
 
     private static readonly Dictionary<BottleneckInit, string> Inits =
@@ -83,14 +86,62 @@ internal static class BottleneckConfig
     /// <summary>Writes all values under AdapterHub's words. Where the adapters are is said by target, which says more than its three places.</summary>
     public static void Write(Bottleneck values, JsonObject config)
     {
+        WriteValues(values, config);
+        config[OwnTargets] = Targets(values.Targets);
+        config["leave_out"] = ConfigWriter.Ints(values.LeaveOut) ?? [];
+        config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);
+    }
+
+    /// <summary>Writes AdapterHub's own configuration.</summary>
+    public static void WriteHub(Bottleneck values, JsonObject config, HubPlaces places)
+    {
+        HubForm.Refuse(values, HubForm.OtherPooling(values.Gated, values.Pooling));
+        WriteValues(values, config);
+        WritePlaces(config, places.Kinds, places.LeaveOut);
+        config["phm_layer"] = values is Compacter;
+        WriteHubDefaults(config);
+    }
+
+    /// <summary>A configuration of AdapterHub without any adapter, to hold an invertible one.</summary>
+    public static JsonObject Nowhere()
+    {
+        var config = new JsonObject { ["phm_layer"] = false };
+        WriteValues(new Bottleneck(), config);
+        WritePlaces(config, [], []);
+        WriteHubDefaults(config);
+        return config;
+    }
+
+    /// <summary>Whether a configuration of AdapterHub is without any adapter.</summary>
+    public static bool IsNowhere(JsonObject config) => config.ContainsKey(Reduction) && !Places.Any(place => new ConfigReader(config).Bool(place.field, false));
+
+    /// <summary>Whether a configuration of AdapterHub is a bottleneck's in which an invertible adapter can stand.</summary>
+    public static bool CanHold(JsonObject config, JsonObject part) =>
+        config.ContainsKey(Reduction) && config[Invertible.HubFields[0]] is null && JsonNode.DeepEquals(config["non_linearity"], part["non_linearity"]);
+
+    private static void WritePlaces(JsonObject config, IReadOnlyList<string> kinds, IReadOnlyList<int> leaveOut)
+    {
+        foreach (var (field, targets) in Places)
+            config[field] = kinds.Contains(targets);
+        config["leave_out"] = ConfigWriter.Ints([.. leaveOut]);
+    }
+
+    private static void WriteHubDefaults(JsonObject config)
+    {
+        WritePhm(new Compacter(), (field, value) => config.TryAdd(field, value));
+        foreach (var (field, value) in new JsonObject
+            { ["learn_phm"] = true, ["phm_c_init"] = "normal", ["phm_init_range"] = 0.0001, ["hypercomplex_nonlinearity"] = "glorot-uniform", ["init_weights_seed"] = null, ["inv_adapter"] = null, ["inv_adapter_reduction_factor"] = null })
+            config.TryAdd(field, value?.DeepClone());
+    }
+
+    private static void WriteValues(Bottleneck values, JsonObject config)
+    {
         var pattern = new ValuePatterns(values.ReductionPattern).ToJson();
         if (pattern.Count > 0)
             pattern[Default] = ConfigWriter.Number(values.Reduction);
         config[Reduction] = pattern.Count > 0 ? pattern : JsonValue.Create(values.Reduction);
-        config[OwnTargets] = Targets(values.Targets);
-        config["leave_out"] = ConfigWriter.Ints(values.LeaveOut) ?? [];
         config["non_linearity"] = values.NonLinearity;
-        config["scaling"] = Scalings.TryGetValue(values.LearnedScaling, out var learned) ? learned : JsonValue.Create(values.Scaling);
+        config["scaling"] = Scalings.TryGetValue(values.LearnedScaling, out var learned) ? learned : ConfigWriter.Float(values.Scaling);
         config["is_parallel"] = values.Parallel;
         config["original_ln_before"] = values.OriginalLnBefore;
         config["original_ln_after"] = values.OriginalLnAfter;
@@ -99,19 +150,22 @@ internal static class BottleneckConfig
         config["ln_after"] = values.LnAfter;
         config["adapter_residual_before_ln"] = values.AdapterResidualBeforeLn;
         config["use_gating"] = values.Gated;
-        config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);
         config["dropout"] = values.Dropout;
         config["stochastic_depth"] = values.StochasticDepth;
         config["init_weights"] = Inits[values.Init];
-        if (values is not Compacter compacter)
-            return;
-        config["phm_dim"] = compacter.PhmDim;
-        config["phm_rank"] = compacter.PhmRank;
-        config["shared_phm_rule"] = compacter.SharedPhmRule;
-        config["factorized_phm_rule"] = compacter.FactorizedPhmRule;
-        config["factorized_phm_W"] = compacter.FactorizedPhmW;
-        config["shared_W_phm"] = compacter.SharedPhmW;
-        config["phm_bias"] = compacter.PhmBias;
+        if (values is Compacter compacter)
+            WritePhm(compacter, (field, value) => config[field] = value);
+    }
+
+    private static void WritePhm(Compacter values, Action<string, JsonNode> write)
+    {
+        write("phm_dim", values.PhmDim);
+        write("phm_rank", values.PhmRank);
+        write("shared_phm_rule", values.SharedPhmRule);
+        write("factorized_phm_rule", values.FactorizedPhmRule);
+        write("factorized_phm_W", values.FactorizedPhmW);
+        write("shared_W_phm", values.SharedPhmW);
+        write("phm_bias", values.PhmBias);
     }
 
     /// <summary>In their order, so that a method's default comes back as what it is.</summary>

@@ -89,6 +89,9 @@ internal static class ConfigWriter
     /// <summary>A member of an enum as <see cref="ConfigReader.Choice"/> reads it.</summary>
     public static JsonNode Choice<T>(T value) where T : struct, Enum => JsonValue.Create(value.ToString().ToLowerInvariant());
 
+    /// <summary>A number with a fraction even where it is whole, for readers that tell a float from an int.</summary>
+    public static JsonNode Float(double value) => value == Math.Floor(value) && Math.Abs(value) < 1e15 ? JsonNode.Parse(value.ToString("0.0", CultureInfo.InvariantCulture))! : JsonValue.Create(value);
+
     /// <summary>A number without a fraction where it has none, as Python writes an int.</summary>
     public static JsonNode Number(double value) => value == Math.Floor(value) && Math.Abs(value) < 1e15 ? JsonValue.Create((long)value) : JsonValue.Create(value);
 }

@@ -5,7 +5,9 @@ namespace PeftGen.Methods;
 /// <summary>AdapterHub's configurations of what acts on linear layers: LoRA, and (IA)³, which is a LoRA there that scales.</summary>
 internal static class HubLinears
 {
-    private const string Add = "add", Scale = "scale";
+    private const string Add = "add", Scale = "scale", MatricesField = "attn_matrices", Intermediate = "hub_intermediate", Output = "hub_output";
+
+    private static readonly string[] Matrices = ["q", "k", "v"], Default = ["q", "v"];
 
     /// <summary>Whether a configuration is AdapterHub's and of such a method.</summary>
     /// <param name="config">The configuration.</param>
@@ -19,12 +21,36 @@ internal static class HubLinears
     {
         var targets = new List<string>();
         if (config.Bool("selfattn_lora", true))
-            targets.AddRange((config.Targets("attn_matrices") ?? "q,v").Split(','));
+            targets.AddRange(config.Targets(MatricesField)?.Split(',') ?? Default);
         if (config.Bool("intermediate_lora", false))
-            targets.Add("hub_intermediate");
+            targets.Add(Intermediate);
         if (config.Bool("output_lora", false))
-            targets.Add("hub_output");
+            targets.Add(Output);
         return targets.Count > 0 ? string.Join(",", targets) : throw new AdapterException("'selfattn_lora', 'intermediate_lora' and 'output_lora' are all false, expected one that is true.");
+    }
+
+    /// <summary>The kinds of layer that can be meant: parts of the attention, by AdapterHub's letters, and the feed-forward network's two.</summary>
+    public static IReadOnlyList<string> Kinds { get; } = [.. Matrices, Intermediate, Output];
+
+    /// <summary>Writes a configuration of AdapterHub.</summary>
+    /// <param name="config">The object to add to.</param>
+    /// <param name="places">The layers.</param>
+    /// <param name="scales">Whether it is one that scales.</param>
+    /// <param name="architecture">What AdapterHub calls the kind of adapter.</param>
+    public static void Write(JsonObject config, HubPlaces places, bool scales, string architecture = "lora")
+    {
+        var matrices = Matrices.Where(places.Kinds.Contains).ToList();
+        config["architecture"] = architecture;
+        config["composition_mode"] = scales ? Scale : Add;
+        config["selfattn_lora"] = matrices.Count > 0;
+        if (matrices.Count > 0 || !config.ContainsKey(MatricesField))
+            config[MatricesField] = ConfigWriter.Names(matrices.Count > 0 ? matrices : Default);
+        config["intermediate_lora"] = places.Kinds.Contains(Intermediate);
+        config["output_lora"] = places.Kinds.Contains(Output);
+        config["leave_out"] = ConfigWriter.Ints([.. places.LeaveOut]);
+        foreach (var (field, value) in new JsonObject
+            { ["init_weights"] = scales ? "ia3" : "lora", ["init_weights_seed"] = null, ["dtype"] = null, ["use_gating"] = false, ["use_dora"] = false, ["vera_b"] = null, ["vera_d"] = null })
+            config.TryAdd(field, value?.DeepClone());
     }
 
     /// <summary>Refuses fields that make another method of it.</summary>

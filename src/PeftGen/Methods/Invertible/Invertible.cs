@@ -17,9 +17,14 @@ namespace PeftGen;
 /// <param name="targets">What returns the embeddings, one module or layer, see <see cref="TargetList"/>. Default: the module <c>embeddings</c>, or what else families call it; of T5 the encoder's.</param>
 /// <param name="inverse">The linear layers before which the change is undone, where the model has them; null: none. Default: those of masked language models.</param>
 [Merges(false)]
-public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string targets = "embeddings", string? inverse = Invertible.MaskedHeads) : AdaptAttribute
+public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string targets = Invertible.Embeddings, string? inverse = Invertible.MaskedHeads) : AdaptAttribute
 {
     internal const string MaskedHeads = "predictions.decoder,lm_head.decoder", Part = "invertible";
+
+    /// <summary>What AdapterHub's configuration of a bottleneck says of an invertible adapter.</summary>
+    internal static readonly IReadOnlyList<string> HubFields = ["inv_adapter", "inv_adapter_reduction_factor"];
+
+    private const string Embeddings = "embeddings";
     private const string Undoing = "inverse";
 
     /// <summary>How many times narrower F and G are inside than a half of the channels.</summary>
@@ -52,15 +57,18 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => site.Claim.Purpose == Undoing ? new InverseSlot(site, this) : new InvertibleSlot(site, this);
 
+    /// <summary>Whether a configuration is that of an invertible adapter, taken out of AdapterHub's of a bottleneck.</summary>
+    internal static bool IsHubPart(JsonObject config) => new ConfigReader(config).Text("architecture") == Part;
+
     /// <inheritdoc/>
-    public override bool Reads(JsonObject config) => base.Reads(config) || new ConfigReader(config).Text("architecture") == Part;
+    public override bool Reads(JsonObject config) => base.Reads(config) || IsHubPart(config);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
         if (!config.ContainsKey("architecture"))
-            return new Invertible(reader.Double("reduction", 2), reader.Targets("target_modules") ?? "embeddings", reader.Targets("inverse_modules")) { NonLinearity = reader.Text("non_linearity") ?? "relu" };
+            return new Invertible(reader.Double("reduction", 2), reader.Targets("target_modules") ?? Embeddings, reader.Targets("inverse_modules")) { NonLinearity = reader.Text("non_linearity") ?? "relu" };
         if (reader.Text("inv_adapter") is var form && form != "nice")
             throw new AdapterException($"'inv_adapter' is \"{form}\", expected \"nice\". (\"glow\" splits the tokens in place of the channels and fails in AdapterHub itself.)");
         return new Invertible(reader.Double("inv_adapter_reduction_factor", 2)) { NonLinearity = reader.Text("non_linearity") ?? "relu" };
@@ -76,7 +84,18 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     }
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites)
+    {
+        // Which heads undo the change is nothing that its configurations say: its own do, and no others.
+        sites.Of(Claims[0], Embeddings);
+        config["architecture"] = Part;
+        config["inv_adapter"] = "nice";
+        config["inv_adapter_reduction_factor"] = ConfigWriter.Number(Reduction);
+        config["non_linearity"] = NonLinearity;
+    }
+
+    /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(Invertible))
-        .Argument("reduction", Reduction, 2.0).Argument("targets", Targets, "embeddings").Argument("inverse", Inverse, MaskedHeads)
+        .Argument("reduction", Reduction, 2.0).Argument("targets", Targets, Embeddings).Argument("inverse", Inverse, MaskedHeads)
         .Property(nameof(NonLinearity), NonLinearity, "relu").Property(nameof(Group), Group).ToString();
 }

@@ -112,6 +112,9 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         LoRAConfig.Write(this, config, targets.ToDictionary(t => t.Key.Purpose, t => t.Value));
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites) => LoRAConfig.WriteHub(this, config, sites.Of(Claims[0], HubLinears.Kinds));
+
+    /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => Claims.Where(c => c.Purpose is "" or Whole)
         .Concat(Exclude is null ? [] : [new Claim(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: Excluded)]);
 

@@ -66,6 +66,20 @@ internal static class LoRAConfig
         };
     }
 
+    /// <summary>Writes AdapterHub's configuration.</summary>
+    public static void WriteHub(LoRA values, JsonObject config, HubPlaces places)
+    {
+        HubForm.Refuse(
+            values, (values.RsLora, nameof(values.RsLora)), (values.Bias != LoRABias.None, nameof(values.Bias)), (values.BiasInB, nameof(values.BiasInB)),
+            (values.ModulesToSave is not null, nameof(values.ModulesToSave)), (values.TrainableTokens is { Length: > 0 }, nameof(values.TrainableTokens)),
+            (values.RankPattern.Length > 0, nameof(values.RankPattern)), (values.AlphaPattern.Length > 0, nameof(values.AlphaPattern)), HubForm.OtherPooling(values.Gated, values.Pooling));
+        HubLinears.Write(config, places, scales: false);
+        config["r"] = values.Rank;
+        config["alpha"] = ConfigWriter.Number(values.Alpha);
+        config["dropout"] = values.Dropout;
+        config["use_gating"] = values.Gated;
+    }
+
     /// <summary>Writes all fields that HF PEFT writes.</summary>
     /// <param name="values">The values.</param>
     /// <param name="config">The object to add to; what a loaded file said besides stays.</param>

@@ -111,6 +111,18 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
     }
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites)
+    {
+        HubLinears.Write(config, sites.Of(Claims[0], HubLinears.Kinds), scales: false, Architecture);
+        config["r"] = Rank;
+        config["alpha"] = ConfigWriter.Number(Alpha);
+        config["dropout"] = Dropout;
+        config["n_up_projection"] = Projections;
+        config["weights_sharpness"] = Sharpness;
+        config["task_specific_matrix_type"] = "singular_values";
+    }
+
+    /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(MTLLoRA))
         .Argument("tasks", Tasks).Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
         .Property(nameof(Exclude), Exclude).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Projections), Projections, 1).Property(nameof(Sharpness), Sharpness, 0.05)

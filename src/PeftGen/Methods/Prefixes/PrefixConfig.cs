@@ -10,6 +10,11 @@ internal static class PrefixConfig
     /// <summary>What HF PEFT adapts in an encoder-decoder.</summary>
     public const string DecoderSelfAttention = @"regex:(.*\.)?decoder\..*\.(SelfAttention|self_attn)";
 
+    private const string HubWidth = "bottleneck_size", InEncoder = @"encoder\.block\.", Crossing = @".*EncDecAttention";
+
+    /// <summary>The kinds of attention that have a prefix of their own in AdapterHub: self-attention, an encoder's beside a decoder, and the attention between them.</summary>
+    public static IReadOnlyList<string> HubKinds { get; } = [TargetsOf(encoder: false, cross: false), $"regex:{InEncoder}.*", $"regex:{Crossing}.*"];
+
     private static readonly IReadOnlyList<string> HuggingFaceFields =
         ["num_virtual_tokens", "prefix_projection", "encoder_hidden_size", "token_dim", "num_attention_heads", "num_layers", "num_transformer_submodules", "init_weights"];
 
@@ -46,7 +51,7 @@ internal static class PrefixConfig
         var (encoder, cross) = (config.Bool("encoder_prefix", true), config.Bool("cross_prefix", true));
         return new PrefixTuning(config.Int("prefix_length", 30), TargetsOf(encoder, cross), PrefixPositions.Kept)
         {
-            Projection = flat ? 0 : config.Int("bottleneck_size", 512),
+            Projection = flat ? 0 : config.Int(HubWidth, 512),
             Gated = config.Bool("use_gating", false),
             SharedGate = config.Bool("shared_gating", true),
             Dropout = config.Double("dropout", 0),
@@ -54,13 +59,37 @@ internal static class PrefixConfig
         };
     }
 
+    /// <summary>Writes AdapterHub's configuration.</summary>
+    public static void WriteHub(PrefixTuning values, JsonObject config, HubPlaces places)
+    {
+        HubForm.Refuse(
+            values, (values.Positions != PrefixPositions.Kept, $"Positions = PrefixPositions.{values.Positions} (AdapterHub keeps them)"), (values.Slices != PrefixSlices.Own, nameof(values.Slices)),
+            (values.ProjectionInput > 0, nameof(values.ProjectionInput)), (values.ModulesToSave is not null, nameof(values.ModulesToSave)), HubForm.OtherPooling(values.Gated, values.Pooling),
+            (!places.Kinds.Contains(HubKinds[0]), "a prefix that the self-attention lacks"));
+        config["architecture"] = "prefix_tuning";
+        config["prefix_length"] = values.Length;
+        config["flat"] = values.Projection == 0;
+        if (values.Projection > 0)
+            config[HubWidth] = values.Projection;
+        // On by default, and without a meaning where the host has no such attention.
+        config["encoder_prefix"] = !places.Others.Contains(HubKinds[1]);
+        config["cross_prefix"] = !places.Others.Contains(HubKinds[2]);
+        config["dropout"] = values.Dropout;
+        config["use_gating"] = values.Gated;
+        config["shared_gating"] = values.SharedGate;
+        config["leave_out"] = ConfigWriter.Ints([.. places.LeaveOut]);
+        config.TryAdd(HubWidth, 512);
+        config.TryAdd("non_linearity", "tanh");
+        config.TryAdd("init_weights_seed", null);
+    }
+
     /// <summary>AdapterHub's switches mean nothing where there is no encoder beside a decoder, so an expression leaves out what only such a model has.</summary>
     private static string TargetsOf(bool encoder, bool cross) => (encoder, cross) switch
     {
         (true, true) => "**",
-        (false, true) => @"regex:(?!encoder\.block\.).*",
-        (true, false) => @"regex:(?!.*EncDecAttention).*",
-        _ => @"regex:(?!encoder\.block\.)(?!.*EncDecAttention).*",
+        (false, true) => $"regex:(?!{InEncoder}).*",
+        (true, false) => $"regex:(?!{Crossing}).*",
+        _ => $"regex:(?!{InEncoder})(?!{Crossing}).*",
     };
 
     private static PrefixTuning ReadOwn(ConfigReader config) =>
@@ -90,8 +119,14 @@ internal static class PrefixConfig
     }
 
     /// <summary>Adds what only the table knows: sizes of the host, and whether HF PEFT would read there what is meant.</summary>
-    public static void Describe(JsonObject config, PrefixTuning values, PrefixTable table)
+    public static void Describe(JsonObject config, PrefixTuning values, PrefixTable table, FileFormat format)
     {
+        if (format == FileFormat.AdapterHub)
+        {
+            config["flat"] = table.IsFlat;
+            return;
+        }
+
         if (values.IsHuggingFace && !table.IsHuggingFace)
         {
             foreach (var field in HuggingFaceFields)

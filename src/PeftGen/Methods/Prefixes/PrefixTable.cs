@@ -121,5 +121,5 @@ internal sealed class PrefixTable : Slot
         return encoder.forward();
     }
 
-    public override void Describe(System.Text.Json.Nodes.JsonObject config) => PrefixConfig.Describe(config, _values, this);
+    public override void Describe(System.Text.Json.Nodes.JsonObject config, FileFormat format) => PrefixConfig.Describe(config, _values, this, format);
 }

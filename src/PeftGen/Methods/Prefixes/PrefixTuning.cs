@@ -96,6 +96,9 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) => PrefixConfig.Write(config, this);
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites) => PrefixConfig.WriteHub(this, config, sites.Of(Claims[1], PrefixConfig.HubKinds));
+
+    /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(PrefixTuning))
         .Argument("length", Length, 30).Argument("targets", Targets, "**").Argument("positions", Positions, PrefixPositions.Shifted)
         .Property(nameof(Projection), Projection, 0).Property(nameof(ProjectionInput), ProjectionInput, 0)

@@ -45,7 +45,7 @@ internal sealed class AttentionPrompt : Slot
         [new($"{HuggingFaceKeys.Prefix}{_attention}.{GateName}", Gate), new($"{HuggingFaceKeys.Prefix}{_attention}.{Vectors}", Prompt)];
 
     /// <summary>Where all blocks are adapted, HF PEFT wants to know how many that are.</summary>
-    public override void Describe(JsonObject config)
+    public override void Describe(JsonObject config, FileFormat format)
     {
         if (config["adapter_layers"]?.GetValue<int>() is 0)
             config["adapter_layers"] = _blocks;

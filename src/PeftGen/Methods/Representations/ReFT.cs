@@ -75,6 +75,9 @@ public abstract class ReFT : AdaptAttribute
     /// <inheritdoc/>
     public override void WriteConfig(System.Text.Json.Nodes.JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) => ReFTConfig.Write(this, config);
 
+    /// <inheritdoc/>
+    public override void WriteHubConfig(System.Text.Json.Nodes.JsonObject config, HubSites sites) => ReFTConfig.WriteHub(this, config, sites.Of(Claims[0], ReFTConfig.Targets));
+
     private protected AttributeText Text() => new AttributeText(GetType().Name)
         .Argument("rank", Rank, ReFTConfig.Rank).Argument("prefixPositions", PrefixPositions, ReFTConfig.Prefix).Argument("suffixPositions", SuffixPositions, ReFTConfig.Suffix)
         .Argument("targets", Targets, ReFTConfig.Targets).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Tied), Tied, false).Property(nameof(NonLinearity), NonLinearity)

@@ -52,18 +52,37 @@ internal readonly struct ReFTConfig(JsonObject json)
 
     public static void Write(ReFT values, JsonObject config)
     {
-        config["r"] = values.Rank;
-        config["prefix_positions"] = values.PrefixPositions;
-        config["suffix_positions"] = values.SuffixPositions;
+        WriteValues(values, config);
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), values.Targets.Split(','));
         config[Layers] = values.Layers is null ? "all" : ConfigWriter.Ints(values.Layers);
         config["leave_out"] = ConfigWriter.Ints(values.LeaveOut);
+        config[Subtracts] = values.Subtracts;
+        config[Base] = values.HasBase;
+        config[Idle] = values.HasIdleUnits;
+    }
+
+    /// <summary>Writes AdapterHub's configuration.</summary>
+    public static void WriteHub(ReFT values, JsonObject config, HubPlaces places)
+    {
+        WriteValues(values, config);
+        config[Architecture] = "reft";
+        config[Layers] = places.LeaveOut.Count == 0 ? "all" : ConfigWriter.Ints(values is { Layers: { } layers, LeaveOut: null } ? layers : [.. places.Blocks]);
+        config["output_reft"] = true;
+        // Its own files leave this out, so that DiReFT comes back as NoReFT; it reads the field where it is there.
+        if (!values.Subtracts)
+            config[Subtracts] = false;
+        config.TryAdd("dtype", null);
+        config.TryAdd("init_weights_seed", null);
+    }
+
+    private static void WriteValues(ReFT values, JsonObject config)
+    {
+        config["r"] = values.Rank;
+        config["prefix_positions"] = values.PrefixPositions;
+        config["suffix_positions"] = values.SuffixPositions;
         config["tied_weights"] = values.Tied;
         config["non_linearity"] = values.NonLinearity;
         config["dropout"] = values.Dropout;
         config[Orthogonality] = values.IsOrthogonal;
-        config[Subtracts] = values.Subtracts;
-        config[Base] = values.HasBase;
-        config[Idle] = values.HasIdleUnits;
     }
 }

@@ -63,9 +63,13 @@ internal sealed class ReFTSlot : OutputSlot
         return cat([begin, end], 1);
     }
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _units.SelectMany(u => u.Value.StoredAs($"{Key(format)}.units.{u.Key}"));
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => UnitsOf(format).SelectMany(unit => unit.Value.StoredAs($"{Key(format)}.units.{unit.Key}", format));
 
     public override IEnumerable<StoredTensor> Derived(FileFormat format) => _units.SelectMany(u => u.Value.DerivedAs($"{Key(format)}.units.{u.Key}"));
+
+    /// <summary>AdapterHub's files have weights for both ends of a row; those of an end at which nothing changes are never read.</summary>
+    private IEnumerable<KeyValuePair<int, ReFTUnit>> UnitsOf(FileFormat format) =>
+        format != FileFormat.AdapterHub || _tied ? _units : Enumerable.Range(0, 2).Select(end => KeyValuePair.Create(end, _units.GetValueOrDefault(end) ?? _units.First().Value));
 
     private string Key(FileFormat format) =>
         format == FileFormat.AdapterHub ? $"{AdapterHubKeys.OfBlock(Path)}.reft_layer.refts.{{name}}" : $"{HuggingFaceKeys.Prefix}{Path}.reft_layer";

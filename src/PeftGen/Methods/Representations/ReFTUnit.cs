@@ -78,7 +78,9 @@ internal sealed class ReFTUnit : Slot
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => [];
 
     /// <summary>The unit's tensors under the key that its owner has for it.</summary>
-    public IEnumerable<StoredTensor> StoredAs(string key)
+    /// <param name="key">The key.</param>
+    /// <param name="format">The file's format: AdapterHub's has a base for every R that is orthonormal, if only the identity.</param>
+    public IEnumerable<StoredTensor> StoredAs(string key, FileFormat format)
     {
         yield return new($"{key}.learned_source.weight", this[Weight]);
         yield return new($"{key}.learned_source.bias", this[Bias]);
@@ -88,9 +90,24 @@ internal sealed class ReFTUnit : Slot
             yield break;
         }
 
-        yield return new($"{key}.projection.parametrizations.weight.original", this[Numbers]);
-        if (get_buffer(Base) is { } basis)
+        yield return new($"{key}.projection.parametrizations.weight.original", format == FileFormat.AdapterHub ? NumbersWithSigns() : this[Numbers]);
+        if ((get_buffer(Base) ?? (format == FileFormat.AdapterHub ? eye(this[Numbers].shape[1], dtype: Type, device: this[Numbers].device) : null)) is { } basis)
             yield return new($"{key}.projection.parametrizations.weight.0.base", basis);
+    }
+
+    /// <summary>AdapterHub multiplies R's rows by the diagonal, cut to whole numbers. It means nothing here, so weight decay may have moved it.</summary>
+    private Tensor NumbersWithSigns()
+    {
+        using var quiet = no_grad();
+        using var diagonal = this[Numbers].diagonal();
+        using var same = diagonal == -1;
+        using var all = same.all();
+        if (all.item<bool>())
+            return this[Numbers];
+        var numbers = this[Numbers].detach().clone();
+        using var signs = numbers.diagonal();
+        signs.fill_(-1);
+        return numbers;
     }
 
     /// <summary>R under the key that a module has for it where it is not made of other numbers; empty where it is stored itself.</summary>

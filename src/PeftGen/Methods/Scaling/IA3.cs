@@ -69,6 +69,16 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
         IA3Config.Write(this, config, targets.ToDictionary(t => t.Key.Purpose, t => t.Value));
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites)
+    {
+        HubForm.Refuse(
+            this, (ModulesToSave is not null, nameof(ModulesToSave)), HubForm.OtherPooling(Gated, Pooling),
+            (Feedforward.Length > 0 && sites.Any(FeedforwardClaim), $"{nameof(Feedforward)} = \"{Feedforward}\" (AdapterHub scales outputs alone)"));
+        HubLinears.Write(config, sites.Of(Claims[0], HubLinears.Kinds), scales: true);
+        (config["r"], config["alpha"], config["dropout"], config["use_gating"]) = (1, 1, 0.0, Gated);
+    }
+
+    /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(IA3))
         .Argument("targets", Targets, "k,v,ffn_out").Argument("feedforward", Feedforward, "ffn_out")
         .Property(nameof(Exclude), Exclude).Property(nameof(LeaveOut), LeaveOut)

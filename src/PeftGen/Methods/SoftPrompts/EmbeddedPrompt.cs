@@ -84,6 +84,18 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
     }
 
     /// <inheritdoc/>
+    public override void WriteHubConfig(JsonObject config, HubSites sites)
+    {
+        sites.Of(Claims[1], Default);
+        config["architecture"] = "prompt_tuning";
+        config["prompt_length"] = Length;
+        config["combine"] = AfterFirst ? "prefix_after_bos" : "prefix";
+        config.TryAdd("prompt_init", "random_uniform");
+        config.TryAdd("prompt_init_text", null);
+        config.TryAdd("init_weights_seed", null);
+    }
+
+    /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(EmbeddedPrompt)).Argument("length", Length, 10).Argument("targets", Targets, Default)
         .Property(nameof(AfterFirst), AfterFirst, false).Property(nameof(CutPrompt), CutPrompt, false).Property(nameof(Group), Group).ToString();
 }
