@@ -61,7 +61,7 @@ internal sealed class AdapterCreation
         }
 
         foreach (var method in _methods)
-            method.CheckAllFound(_compiled, _met);
+            method.CheckAllFound(_compiled, _met, IsForFile);
         root.Root = new AdapterRoot(_methods.Select(m => m.Method).ToList(), _shared.Values.ToList(), _methodOf, Dropout, TargetsOf);
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
@@ -209,7 +209,7 @@ internal sealed class AdapterCreation
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
                 _met.Add(claim);
-                var made = method.Method.CreateSlot(site);
+                var made = claim == method.Whole ? TrainedParts.CreateSlot(site, method.Method.ModuleNames) : method.Method.CreateSlot(site);
                 _methodOf[made] = method.Method;
                 var slot = (made is OutputSlot output && kind == SiteKind.Layer ? new OutputLayer(path, output) : made) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");
@@ -217,6 +217,7 @@ internal sealed class AdapterCreation
             }
         }
 
+        Exclusion.CheckCopies(path, slots.Where(slot => slot.ReplacesHost).Select(slot => (_methodOf[slot], (Slot)slot)));
         return slots switch
         {
             [] => null,
