@@ -61,7 +61,7 @@ internal static class DeclarationParser
             foreach (var adapts in DeclaredMethod.AttributesOf(property, "AdaptsAttribute"))
             {
                 if (property.Type.SpecialType == SpecialType.System_String && value?.Value is string targets)
-                    Read(method, property.Name, adapts, targets, diagnostics);
+                    Read(method, property.Name, adapts, targets, diagnostics, isWritten: method.PlaceOf(property.Name).argument is not null);
                 else if (property.Type.SpecialType != SpecialType.System_String && value is { } given && !IsDefault(given))
                     Read(method, property.Name, adapts, TargetsOf(adapts), diagnostics);
             }
@@ -74,7 +74,7 @@ internal static class DeclarationParser
         }
     }
 
-    private static void Read(DeclaredMethod method, string property, AttributeData adapts, string text, DiagnosticList diagnostics)
+    private static void Read(DeclaredMethod method, string property, AttributeData adapts, string text, DiagnosticList diagnostics, bool isWritten = false)
     {
         if (!TargetList.TryParse(text, out var targets, out var error))
         {
@@ -84,7 +84,7 @@ internal static class DeclarationParser
 
         var hosts = Named(adapts, "Hosts") is { Kind: TypedConstantKind.Array } array ? array.Values.Select(v => v.Value).OfType<INamedTypeSymbol>().ToList() : [];
         method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, Named(adapts, "Optional")?.Value is true, Named(adapts, "TakesParts")?.Value is true)
-            { MergesForAll = Named(adapts, "MergesForAll")?.Value is true });
+            { IsWritten = isWritten, MergesForAll = Named(adapts, "MergesForAll")?.Value is true });
     }
 
     private static string TargetsOf(AttributeData adapts) => Named(adapts, "Targets")?.Value as string ?? "";

@@ -97,6 +97,9 @@ internal sealed class DeclaredMethod
 /// <param name="TakesParts">Whether the method can act on parts of fused layers.</param>
 internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, SiteKind Kind, TargetList Targets, IReadOnlyList<INamedTypeSymbol> Hosts, bool Optional, bool TakesParts)
 {
+    /// <summary>Whether the user wrote the list of targets.</summary>
+    public bool IsWritten { get; init; }
+
     /// <summary>Whether merging is meant for every layer that has the same weight.</summary>
     public bool MergesForAll { get; init; }
 

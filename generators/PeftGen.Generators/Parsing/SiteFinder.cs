@@ -53,7 +53,9 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             }
 
             var places = claim.Kind is SiteKind.Layer or SiteKind.Parameter ? walker.Places : PlacesInBodies(claim.Kind);
-            foreach (var item in claim.Targets.Resolve(_candidates).Items)
+            var items = claim.Targets.Resolve(_candidates).Items;
+            var inVain = new List<(ResolvedItem item, List<Place> matched)>();
+            foreach (var item in items)
             {
                 var matched = places.Where(place => Meets(claim.Kind, item, place)).ToList();
                 if (item.Role is not null)
@@ -63,12 +65,17 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 var unknown = item.Item.Parts is null ? [] : walker.Places.Where(p => p.Kind == PlaceKind.Layer && p.IsLinear && item.MatchesPath(p.Candidate) && !item.Matches(p.Candidate)).ToList();
                 ReportUnknownParts(claim, item, unknown);
                 if (usable.Count == 0 && unknown.Count == 0)
-                    ReportNothing(claim, item, matched);
+                    inVain.Add((item, matched));
                 else if (claim is { Kind: SiteKind.Layer, TakesParts: false } && usable.FirstOrDefault(p => item.PartsOf(p.Candidate) is not null) is { } fused)
                     Report("PG039", claim.Method, claim.SpanOf(item.Item), item.Item.Text, $"a part of {NameOf(fused)}", $"{claim.Method.Name} acts on whole layers; name the layer itself");
                 foreach (var place in usable)
                     Take(claim, place);
             }
+
+            // Of an optional list one item has to be there, if the user wrote it.
+            if (!claim.Optional || (claim.IsWritten && inVain.Count == items.Count))
+                foreach (var (item, matched) in inVain)
+                    ReportNothing(claim, item, matched);
         }
     }
 
@@ -157,8 +164,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
 
     private void ReportNothing(DeclaredClaim claim, ResolvedItem item, List<Place> matched)
     {
-        if (claim.Optional)
-            return;
         var span = claim.SpanOf(item.Item);
         if (matched.FirstOrDefault(p => p.Kind == PlaceKind.Elsewhere) is { } elsewhere)
             Report("PG012", claim.Method, span, item.Item.Text, elsewhere.Owner.Symbol.Name, elsewhere.Child!.Name, elsewhere.Type!.Name);

@@ -62,7 +62,7 @@ internal sealed class AdapterCreation
         }
 
         foreach (var method in _methods)
-            method.CheckAllFound(_compiled, _met);
+            method.CheckAllFound(_compiled, _met, IsForFile);
         root.Root = new AdapterRoot(
             _methods, _shared.Values.ToList(), _methodOf, Dropout,
             _sites.GroupBy(site => site.kind).ToDictionary(sites => sites.Key, sites => (IReadOnlyList<string>)sites.Select(site => site.path).ToList()));
@@ -212,7 +212,7 @@ internal sealed class AdapterCreation
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
                 _asked = method.Method;
                 _met.Add(claim);
-                var made = method.Method.CreateSlot(site);
+                var made = claim == method.Whole ? TrainedParts.CreateSlot(site, method.Method.ModuleNames) : method.Method.CreateSlot(site);
                 _methodOf[made] = method.Method;
                 var slot = (made is OutputSlot output && kind == SiteKind.Layer ? new OutputLayer(path, output) : made) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");
@@ -220,6 +220,7 @@ internal sealed class AdapterCreation
             }
         }
 
+        Exclusion.CheckCopies(path, slots.Where(slot => slot.ReplacesHost).Select(slot => (_methodOf[slot], (Slot)slot)));
         return slots switch
         {
             [] => null,

@@ -25,13 +25,16 @@ internal sealed class HostPaths
                     _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
         Blocks = new BlockNumbers(host.named_modules().Select(m => (InCheckpoint(m.name), m.module)));
         var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
-        var parameters = host.named_parameters().Select(p => new TargetCandidate(InCheckpoint(p.name), false));
-        Candidates = modules.Concat(parameters).ToList();
+        Parameters = host.named_parameters().Select(p => InCheckpoint(p.name)).ToList();
+        Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false))).ToList();
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
+
+    /// <summary>The paths of the parameters.</summary>
+    public IReadOnlyList<string> Parameters { get; }
 
     /// <summary>The model's blocks.</summary>
     public BlockNumbers Blocks { get; }

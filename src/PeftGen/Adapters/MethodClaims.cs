@@ -1,3 +1,4 @@
+using PeftGen.Methods;
 using static TorchSharp.torch;
 
 namespace PeftGen;
@@ -8,15 +9,20 @@ internal sealed class HostClaim
     private readonly ResolvedTargets _targets;
     private readonly ResolvedTargets? _exclude;
     private readonly ResolvedTargets? _within;
+    private readonly ResolvedTargets? _whole;
     private readonly HostPaths _paths;
 
-    public HostClaim(Claim claim, HostPaths paths)
+    /// <param name="claim">The claim.</param>
+    /// <param name="paths">The host's modules and parameters.</param>
+    /// <param name="whole">Modules into which a claim on parameters does not reach, since they train whole; null: none.</param>
+    public HostClaim(Claim claim, HostPaths paths, TargetList? whole = null)
     {
         Claim = claim;
         _paths = paths;
         _targets = claim.Targets.Resolve([.. paths.Candidates]);
         _exclude = claim.Exclude?.Resolve([.. paths.Candidates]);
         _within = claim.Within?.Resolve([.. paths.Candidates]);
+        _whole = whole?.Resolve([.. paths.Candidates]);
     }
 
     public Claim Claim { get; }
@@ -32,7 +38,7 @@ internal sealed class HostClaim
         if (Claim.Parameter is { } name && path[(path.LastIndexOf('.') + 1)..] != name)
             return false;
         var holders = Holders(path).ToList();
-        return holders.Any(MatchesExactly) && (_exclude is null || !holders.Any(_exclude.Matches));
+        return holders.Any(MatchesExactly) && (_exclude is null || !holders.Any(_exclude.Matches)) && (_whole is null || !holders.Any(_whole.Matches));
     }
 
     public bool MatchesAnyParameter(string path, nn.Module layer) => layer.named_parameters().Any(p => Matches($"{path}.{p.name}", false));
@@ -89,7 +95,8 @@ internal sealed class MethodClaims
         _paths = paths;
         try
         {
-            Claims = method.Claims.Select(claim => new HostClaim(claim, paths)).ToList();
+            Whole = WholeModules.ClaimOf(method) is { } whole ? new HostClaim(whole, paths) : null;
+            Claims = [.. method.Claims.Select(Own), .. Whole is null ? [] : (HostClaim[])[Whole]];
         }
         catch (FormatException e)
         {
@@ -99,12 +106,17 @@ internal sealed class MethodClaims
 
     public AdaptAttribute Method { get; }
 
+    /// <summary>The claims of the method, and that on what trains whole beside it.</summary>
     public IReadOnlyList<HostClaim> Claims { get; }
+
+    /// <summary>The claim on what trains whole; null: nothing does.</summary>
+    public HostClaim? Whole { get; }
 
     /// <summary>Throws where the values want what the model has no compiled site for, or what it does not have at all.</summary>
     /// <param name="compiled">The paths of all compiled sites.</param>
     /// <param name="met">The claims for which a slot was made.</param>
-    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met)
+    /// <param name="isForFile">Whether the values are a file's, which may name heads that only other models have.</param>
+    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met, bool isForFile)
     {
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output, Optional: false } && !met.Contains(c)))
             throw new AdapterException(
@@ -116,16 +128,31 @@ internal sealed class MethodClaims
             if (wanted.Count == 0 && !claim.Claim.Optional)
                 throw new AdapterException(
                     $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
-            var missing = wanted.Where(c => !compiled.Contains(c.Path)).Select(c => c.Path).ToList();
-            if (missing.Count > 0)
-                throw new AdapterException(
-                    $"{Method}: no site is compiled for {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? $" and {missing.Count - 5} more" : "")}. " +
-                    $"Sites are compiled for the targets that the model's class declares; write this on it: {Method}");
+            RequireCompiled(wanted.Select(c => c.Path), compiled);
         }
+
+        if (Whole is null)
+            return;
+        RequireCompiled(_paths.Parameters.Where(path => Whole.Matches(path, isLinear: false)), compiled);
+        if (!isForFile && !met.Contains(Whole))
+            throw new AdapterException(
+                $"{Method}: {nameof(Method.ModulesToSave)} '{Method.ModulesToSave}' names nothing of this model that has parameters. At its root it has: {string.Join(", ", _paths.Parameters.Select(path => path.Split('.')[0]).Distinct().Take(12))}. Name a module by its path or the end of it.");
     }
 
     /// <summary>The targets in the words that HF PEFT matches with: names where these mean just what was adapted, else whole paths.</summary>
-    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() => Method.NamedClaims.Distinct().ToDictionary(claim => claim, claim => FileTargets(new HostClaim(claim, _paths)));
+    public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() =>
+        Method.NamedClaims.Distinct().Select(Own).Concat(Whole is null ? [] : [Whole]).ToDictionary(claim => claim.Claim, claim => FileTargets(claim));
+
+    private HostClaim Own(Claim claim) => new(claim, _paths, claim.Kind == SiteKind.Parameter ? Whole?.Claim.Targets : null);
+
+    private void RequireCompiled(IEnumerable<string> wanted, IReadOnlySet<string> compiled)
+    {
+        var missing = wanted.Where(path => !compiled.Contains(path)).ToList();
+        if (missing.Count > 0)
+            throw new AdapterException(
+                $"{Method}: no site is compiled for {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? $" and {missing.Count - 5} more" : "")}. " +
+                $"Sites are compiled for the targets that the model's class declares; write this on it: {Method}");
+    }
 
     /// <summary>Where the method acts, in AdapterHub's words.</summary>
     /// <param name="compiled">The paths of the host's sites of a kind.</param>

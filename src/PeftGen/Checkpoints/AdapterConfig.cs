@@ -66,7 +66,9 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     private static JsonObject WriteMethod(AdapterRoot root, AdaptAttribute method, JsonObject? loaded)
     {
         var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
-        method.WriteConfig(config, root.FileTargets(method));
+        var targets = root.FileTargets(method);
+        method.WriteConfig(config, targets);
+        WholeModules.Write(method, config, targets);
         foreach (var shared in root.Shared.Where(slot => ReferenceEquals(root.MethodOf(slot), method)))
             shared.Describe(config, FileFormat.HuggingFace);
         return config;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftGen.Methods;
 using static TorchSharp.torch;
 
 namespace PeftGen.Checkpoints;
@@ -103,7 +104,9 @@ internal static class AdapterFolder
     {
         try
         {
-            return method.ReadConfig(config);
+            var values = method.ReadConfig(config);
+            WholeModules.Read(values, config);
+            return values;
         }
         catch (Exception e) when (e is InvalidOperationException or FormatException or JsonException or ArgumentException or KeyNotFoundException or AdapterException)
         {

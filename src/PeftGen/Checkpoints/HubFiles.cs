@@ -86,6 +86,7 @@ internal static class HubFiles
 
     private static JsonObject MethodOf(AdapterRoot root, AdaptAttribute method, JsonObject? loaded)
     {
+        HubForm.Refuse(method, (method.ModulesToSave is not null, $"{nameof(method.ModulesToSave)} (it keeps heads in files of their own)"));
         var config = loaded?.DeepClone().AsObject() ?? [];
         config.Remove(JointFolder.CountField);
         method.WriteHubConfig(config, root.HubSites(method));

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Checkpoints;
+using PeftGen.Methods;
 
 namespace PeftGen;
 
@@ -18,6 +19,17 @@ public abstract class AdaptAttribute : Attribute
 {
     /// <summary>The group that the method belongs to; methods of one group apply together. Default: the group without a name.</summary>
     public string? Group { get; set; }
+
+    /// <summary>Modules that train whole beside the method, in copies that belong to the adapter, for example a new head; see <see cref="TargetList"/>. Null: none.</summary>
+    /// <remarks>
+    /// The library makes the copies, and reads and writes the names as HF PEFT's <c>modules_to_save</c>, for all methods alike; <see cref="Claims"/>, <see cref="CreateSlot"/>, <see cref="ReadConfig"/> and
+    /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values. Claims of the method on parameters do not reach into what trains whole.
+    /// </remarks>
+    [Adapts(SiteKind.Parameter, Optional = true)]
+    public string? ModulesToSave { get; set; }
+
+    /// <summary>What the copies of <see cref="ModulesToSave"/> are called in files.</summary>
+    internal virtual PartNames ModuleNames => PartNames.Module;
 
     /// <summary>The methods that this one stands for, which act in its place. Default: itself.</summary>
     public virtual IReadOnlyList<AdaptAttribute> Parts => [this];

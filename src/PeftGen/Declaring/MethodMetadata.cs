@@ -22,7 +22,7 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     /// <summary>The targets where the property's value is not itself a list of targets.</summary>
     public string? Targets { get; set; }
 
-    /// <summary>Whether it is no mistake if nothing matches (PEFT's <c>modules_to_save</c> may name heads that this model lacks).</summary>
+    /// <summary>Whether it is no mistake if a target matches nothing (PEFT's <c>modules_to_save</c> may name heads that this model lacks). Of a list that the user wrote at least one has to match.</summary>
     public bool Optional { get; set; }
 
     /// <summary>Whether what merging writes into a weight is meant for every layer that has it, so that a tie is no obstacle.</summary>

@@ -39,14 +39,14 @@ public sealed class ConfigurationTests : IDisposable
     {
         var values = new LoRA(rank: 3, alpha: 4.5, targets: "q_proj,v_proj")
         {
-            Dropout = 0.1, RsLora = true, Bias = LoRABias.All, BiasInB = true, ModulesToSave = "lm_head", TrainableTokens = [3, 1], Exclude = "mlp.q_proj",
+            Dropout = 0.1, RsLora = true, Bias = LoRABias.All, BiasInB = true, TrainableTokens = [3, 1], Exclude = "mlp.q_proj",
             Layers = [0, 2], RankPattern = "q_proj=2, v{1,2}_proj=5", AlphaPattern = "v_proj=1.5", Init = LoRAInit.Gaussian,
         };
         var again = Assert.IsType<LoRA>(values.ReadConfig(Written(values)));
         Assert.Equal(values.ToString(), again.ToString());
         Assert.Equal(
             "[LoRA(rank: 3, alpha: 4.5, targets: \"q_proj,v_proj\", Exclude = \"mlp.q_proj\", Layers = new int[] { 0, 2 }, Dropout = 0.1, RsLora = true, Bias = LoRABias.All, " +
-            "BiasInB = true, ModulesToSave = \"lm_head\", TrainableTokens = new int[] { 3, 1 }, RankPattern = \"q_proj=2, v{1,2}_proj=5\", AlphaPattern = \"v_proj=1.5\", Init = LoRAInit.Gaussian)]",
+            "BiasInB = true, TrainableTokens = new int[] { 3, 1 }, RankPattern = \"q_proj=2, v{1,2}_proj=5\", AlphaPattern = \"v_proj=1.5\", Init = LoRAInit.Gaussian)]",
             values.ToString());
         var gated = new LoRA(rank: 3, targets: "q_proj") { Gated = true, Pooling = GatePooling.Masked };
         Assert.Equal(gated.ToString(), gated.ReadConfig(Written(gated)).ToString());
@@ -209,7 +209,7 @@ public sealed class ConfigurationTests : IDisposable
             [
                 new PrefixTuning(4, "layers.0") { Gated = true, Pooling = GatePooling.Masked },
                 new MTLLoRA(3, 2, 5, "layers.1") { Projections = 2, Sharpness = 0.5, Dropout = 0.25 },
-                new PrefixTuning(4, positions: PrefixPositions.Kept) { Projection = 6, ProjectionInput = 3, Gated = true, SharedGate = false, Dropout = 0.25, LeaveOut = [1], ModulesToSave = "head" },
+                new PrefixTuning(4, positions: PrefixPositions.Kept) { Projection = 6, ProjectionInput = 3, Gated = true, SharedGate = false, Dropout = 0.25, LeaveOut = [1] },
                 new PrefixTuning(4, "**.SelfAttention") { Slices = PrefixSlices.AsHuggingFaceT5 },
                 new AdaptionPrompt(4, 2, "attn") { TaskType = "CAUSAL_LM" },
                 new Bottleneck(5.5, "layers.1") { NonLinearity = "swish", Scaling = 0.25, Gated = true, Pooling = GatePooling.Masked },

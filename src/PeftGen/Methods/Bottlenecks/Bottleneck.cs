@@ -119,7 +119,7 @@ public class Bottleneck : AdaptAttribute
     public override void WriteHubConfig(JsonObject config, HubSites sites) => BottleneckConfig.WriteHub(this, config, sites.Of(Claims[0], BottleneckConfig.Kinds));
 
     /// <inheritdoc/>
-    public sealed override string ToString() => Text(BottleneckConfig.DefaultsOf(this)).Property(nameof(Group), Group).ToString();
+    public sealed override string ToString() => Text(BottleneckConfig.DefaultsOf(this)).Common(this).ToString();
 
     /// <summary>The same method with other arguments and the method's own defaults.</summary>
     internal virtual Bottleneck With(double reduction, string targets) => new(reduction, targets);

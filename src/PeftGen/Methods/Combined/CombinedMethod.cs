@@ -4,7 +4,7 @@ namespace PeftGen;
 
 /// <summary>
 /// A method that stands for several: an adapter of it is one of its <see cref="AdaptAttribute.Parts"/>, which act together as attributes of one group do, and its
-/// file is theirs.
+/// file is theirs. The first of them carries <see cref="AdaptAttribute.ModulesToSave"/> on.
 /// </summary>
 [Merges(false)]
 public abstract class CombinedMethod : AdaptAttribute
@@ -12,7 +12,7 @@ public abstract class CombinedMethod : AdaptAttribute
     private IReadOnlyList<AdaptAttribute>? _parts;
 
     /// <inheritdoc/>
-    public sealed override IReadOnlyList<AdaptAttribute> Parts => _parts ??= MakeParts().ToList();
+    public sealed override IReadOnlyList<AdaptAttribute> Parts => _parts ??= WithModules(MakeParts().ToList());
 
     /// <summary>The methods with their values.</summary>
     /// <exception cref="AdapterException">None is left.</exception>
@@ -38,6 +38,13 @@ public abstract class CombinedMethod : AdaptAttribute
 
     /// <inheritdoc/>
     public sealed override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) => throw OfParts();
+
+    private List<AdaptAttribute> WithModules(List<AdaptAttribute> parts)
+    {
+        if (ModulesToSave is not null)
+            parts[0].ModulesToSave = ModulesToSave;
+        return parts;
+    }
 
     private AdapterException OfParts() => new($"{this} stands for {string.Join(" ", Parts)}: slots and files are of those. Ask its Parts.");
 }

@@ -51,5 +51,5 @@ public sealed class MAM(
     public override string ToString() => new AttributeText(nameof(MAM))
         .Argument("length", Length, 30).Argument("reduction", Reduction, 2.0).Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
         .Property(nameof(Projection), Projection, 800).Property(nameof(Positions), Positions, PrefixPositions.Shifted).Property(nameof(Scaling), Scaling, 4.0)
-        .Property(nameof(Group), Group).ToString();
+        .Common(this).ToString();
 }

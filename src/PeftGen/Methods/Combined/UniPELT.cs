@@ -74,5 +74,5 @@ public sealed class UniPELT(
         .Argument("rank", Rank, 8).Argument("length", Length, 10).Argument("reduction", Reduction, 16.0)
         .Argument("loraTargets", LoraTargets, "q,v").Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
         .Property(nameof(Projection), Projection, 512).Property(nameof(Positions), Positions, PrefixPositions.Shifted)
-        .Property(nameof(Pooling), Pooling, GatePooling.Masked).Property(nameof(Group), Group).ToString();
+        .Property(nameof(Pooling), Pooling, GatePooling.Masked).Common(this).ToString();
 }

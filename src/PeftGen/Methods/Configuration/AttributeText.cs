@@ -24,6 +24,10 @@ internal sealed class AttributeText(string method)
         return this;
     }
 
+    /// <summary>Adds what all methods have.</summary>
+    public AttributeText Common(AdaptAttribute method) =>
+        Property(nameof(method.ModulesToSave), method.ModulesToSave).Property(nameof(method.Group), method.Group);
+
     public override string ToString() => $"[{method}{(_arguments.Count == 0 ? "" : $"({string.Join(", ", _arguments)})")}]";
 
     private static string Literal(object? value) => value switch

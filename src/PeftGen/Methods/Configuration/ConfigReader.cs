@@ -21,7 +21,7 @@ internal readonly struct ConfigReader(JsonObject json)
     {
         null => null,
         JsonArray { Count: 0 } => null,
-        JsonArray names => string.Join(",", names.Select(n => n!.GetValue<string>())),
+        JsonArray names => string.Join(",", names.Select(n => n!.GetValue<string>()).Distinct()),
         JsonValue text when text.GetValue<string>() == TargetList.AllLinear => TargetList.AllLinear,
         JsonValue text => "regex:" + text.GetValue<string>(),
         var other => throw new AdapterException($"'{field}' is {other.ToJsonString()}, expected a list of names or a regular expression."),

@@ -97,5 +97,5 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(Invertible))
         .Argument("reduction", Reduction, 2.0).Argument("targets", Targets, Embeddings).Argument("inverse", Inverse, MaskedHeads)
-        .Property(nameof(NonLinearity), NonLinearity, "relu").Property(nameof(Group), Group).ToString();
+        .Property(nameof(NonLinearity), NonLinearity, "relu").Common(this).ToString();
 }

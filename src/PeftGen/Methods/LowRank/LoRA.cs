@@ -19,7 +19,7 @@ namespace PeftGen;
 /// <param name="targets">The layers to adapt: linear, embedding or convolution, see <see cref="TargetList"/>. Default: queries and values.</param>
 public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRange(0, 1e9)] double alpha = 8, string targets = "q,v") : AdaptAttribute
 {
-    internal const string Whole = "whole", Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA", PartsType = "PEFTGEN_PARTS_LORA";
+    internal const string Excluded = "excluded", PlainType = "LORA", GatedType = "PEFTGEN_GATED_LORA", PartsType = "PEFTGEN_PARTS_LORA";
     private const string Biases = "biases", Tokens = "tokens";
     private IReadOnlyList<Claim>? _claims;
 
@@ -63,10 +63,6 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
     public GatePooling Pooling { get; set; }
 
-    /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
-    public string? ModulesToSave { get; set; }
-
     /// <summary>Ids of tokens whose embeddings train along.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true)]
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
@@ -93,7 +89,6 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => site.Claim.Purpose switch
     {
-        Whole => TrainedParts.CreateSlot(site, PartNames.Module),
         Biases => TrainedParts.CreateSlot(site, PartNames.Bias),
         _ when site.Claim.Tied => new TiedTokensSlot(site, "token_adapter."),
         Tokens => new TrainedTokensSlot(site, TrainableTokens!, "token_adapter."),
@@ -115,7 +110,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public override void WriteHubConfig(JsonObject config, HubSites sites) => LoRAConfig.WriteHub(this, config, sites.Of(Claims[0], HubLinears.Kinds));
 
     /// <inheritdoc/>
-    public override IEnumerable<Claim> NamedClaims => Claims.Where(c => c.Purpose is "" or Whole)
+    public override IEnumerable<Claim> NamedClaims => Claims.Where(c => c.Purpose.Length == 0)
         .Concat(Exclude is null ? [] : [new Claim(SiteKind.Layer, TargetList.Parse(Exclude), Purpose: Excluded)]);
 
     /// <inheritdoc/>
@@ -123,23 +118,19 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         .Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
         .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Dropout), Dropout, 0.0)
         .Property(nameof(RsLora), RsLora, false).Property(nameof(Bias), Bias, LoRABias.None).Property(nameof(BiasInB), BiasInB, false)
-        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TrainableTokens), TrainableTokens)
+        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(TrainableTokens), TrainableTokens)
         .Property(nameof(RankPattern), RankPattern, "").Property(nameof(AlphaPattern), AlphaPattern, "").Property(nameof(Init), Init, LoRAInit.Kaiming)
-        .Property(nameof(Group), Group).ToString();
+        .Common(this).ToString();
 
     private List<Claim> BuildClaims()
     {
         var list = TargetList.Parse(Targets);
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
         List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true, LeaveOut = LeaveOut }];
-        var whole = ModulesToSave is null ? null : TargetList.Parse(ModulesToSave);
-        // The bias of a module that trains whole trains there.
         if (Bias == LoRABias.All)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), whole, Purpose: Biases));
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Biases));
         if (Bias == LoRABias.LoraOnly)
             claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias", LeaveOut = LeaveOut });
-        if (whole is not null)
-            claims.Add(new Claim(SiteKind.Parameter, whole, Purpose: Whole));
         if (TrainableTokens is { Length: > 0 })
             claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens), PeftGen.TrainableTokens.TiedHeads]);
         return claims;

@@ -41,7 +41,6 @@ internal static class LoRAConfig
                 "lora_only" => LoRABias.LoraOnly,
                 _ => throw new AdapterException($"'bias' is \"{bias}\", expected \"none\", \"all\" or \"lora_only\"."),
             },
-            ModulesToSave = config.Targets("modules_to_save"),
             Exclude = config.Targets("exclude_modules"),
             Layers = config.Ints("layers_to_transform"),
             RankPattern = config.Patterns("rank_pattern"),
@@ -71,7 +70,7 @@ internal static class LoRAConfig
     {
         HubForm.Refuse(
             values, (values.RsLora, nameof(values.RsLora)), (values.Bias != LoRABias.None, nameof(values.Bias)), (values.BiasInB, nameof(values.BiasInB)),
-            (values.ModulesToSave is not null, nameof(values.ModulesToSave)), (values.TrainableTokens is { Length: > 0 }, nameof(values.TrainableTokens)),
+            (values.TrainableTokens is { Length: > 0 }, nameof(values.TrainableTokens)),
             (values.RankPattern.Length > 0, nameof(values.RankPattern)), (values.AlphaPattern.Length > 0, nameof(values.AlphaPattern)), HubForm.OtherPooling(values.Gated, values.Pooling));
         HubLinears.Write(config, places, scales: false);
         config["r"] = values.Rank;
@@ -98,7 +97,7 @@ internal static class LoRAConfig
         // What is left out stands in the names alone.
         config["target_modules"] = values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]) : ConfigWriter.Names(names[""]);
         config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
-        config["modules_to_save"] = values.ModulesToSave is null ? null : ConfigWriter.Names(names[LoRA.Whole]);
+        config.TryAdd(WholeModules.Field, null);
         // HF PEFT takes one index without a list, too; a loaded file keeps its form.
         if (values.Layers is not [var only] || config["layers_to_transform"] is not JsonValue written || written.GetValue<int>() != only)
             config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);

@@ -126,5 +126,5 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
     public override string ToString() => new AttributeText(nameof(MTLLoRA))
         .Argument("tasks", Tasks).Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
         .Property(nameof(Exclude), Exclude).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Projections), Projections, 1).Property(nameof(Sharpness), Sharpness, 0.05)
-        .Property(nameof(Dropout), Dropout, 0.0).Property(nameof(Group), Group).ToString();
+        .Property(nameof(Dropout), Dropout, 0.0).Common(this).ToString();
 }

@@ -46,7 +46,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
     public override bool CanMerge => false;
 
     /// <inheritdoc/>
-    public override string PeftType => Targets == Attention ? HuggingFaceType : OwnType;
+    public override string PeftType => Targets == Attention && ModulesToSave is null ? HuggingFaceType : OwnType;
 
     /// <summary>The attention that HF PEFT adapts, which differs by the family.</summary>
     private string Attention => Unprojected ? Gpt2Attention : LlamaAttention;
@@ -114,5 +114,5 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(AdaptionPrompt))
         .Argument("length", Length, 10).Argument("layers", Layers, 0).Argument("targets", Targets, LlamaAttention)
-        .Property(nameof(Unprojected), Unprojected, false).Property(nameof(TaskType), TaskType).Property(nameof(Group), Group).ToString();
+        .Property(nameof(Unprojected), Unprojected, false).Property(nameof(TaskType), TaskType).Common(this).ToString();
 }

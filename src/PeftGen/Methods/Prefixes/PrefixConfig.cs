@@ -38,7 +38,6 @@ internal static class PrefixConfig
             Projection = projected ? config.Int("encoder_hidden_size", 0) : 0,
             ProjectionInput = projected ? config.Int("token_dim", 0) : 0,
             Slices = crossing ? PrefixSlices.AsHuggingFaceT5 : PrefixSlices.Own,
-            ModulesToSave = config.Targets("modules_to_save") is { } modules ? string.Join(",", modules.Split(',').Distinct()) : null,
             TaskType = config.Text("task_type"),
         };
     }
@@ -64,7 +63,7 @@ internal static class PrefixConfig
     {
         HubForm.Refuse(
             values, (values.Positions != PrefixPositions.Kept, $"Positions = PrefixPositions.{values.Positions} (AdapterHub keeps them)"), (values.Slices != PrefixSlices.Own, nameof(values.Slices)),
-            (values.ProjectionInput > 0, nameof(values.ProjectionInput)), (values.ModulesToSave is not null, nameof(values.ModulesToSave)), HubForm.OtherPooling(values.Gated, values.Pooling),
+            (values.ProjectionInput > 0, nameof(values.ProjectionInput)), HubForm.OtherPooling(values.Gated, values.Pooling),
             (!places.Kinds.Contains(HubKinds[0]), "a prefix that the self-attention lacks"));
         config["architecture"] = "prefix_tuning";
         config["prefix_length"] = values.Length;
@@ -103,7 +102,6 @@ internal static class PrefixConfig
             Dropout = config.Double("dropout", 0),
             LeaveOut = config.Ints("leave_out"),
             Slices = config.Choice("slices", PrefixSlices.Own),
-            ModulesToSave = config.Targets("modules_to_save"),
             TaskType = config.Text("task_type"),
         };
 
@@ -115,7 +113,7 @@ internal static class PrefixConfig
             WriteOwn(config, values);
         if (values.TaskType is not null)
             config["task_type"] = values.TaskType;
-        WriteModules(config, values.ModulesToSave);
+        config.TryAdd(WholeModules.Field, null);
     }
 
     /// <summary>Adds what only the table knows: sizes of the host, and whether HF PEFT would read there what is meant.</summary>
@@ -176,14 +174,5 @@ internal static class PrefixConfig
         config["dropout"] = values.Dropout;
         config["leave_out"] = ConfigWriter.Ints(values.LeaveOut);
         config["slices"] = ConfigWriter.Choice(values.Slices);
-    }
-
-    /// <summary>A loaded file keeps its own list, which HF PEFT writes with repetitions.</summary>
-    private static void WriteModules(JsonObject config, string? modules)
-    {
-        var names = modules?.Split(',') ?? [];
-        if (config["modules_to_save"] is JsonArray written && written.Select(name => (string?)name).ToHashSet().SetEquals(names))
-            return;
-        config["modules_to_save"] = modules is null ? null : ConfigWriter.Names(names);
     }
 }

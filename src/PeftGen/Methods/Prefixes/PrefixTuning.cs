@@ -18,7 +18,7 @@ namespace PeftGen;
 [Merges(false)]
 public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string targets = "**", PrefixPositions positions = PrefixPositions.Shifted) : AdaptAttribute
 {
-    private const string Beside = "beside", Door = "door";
+    private const string Door = "door";
 
     /// <summary>The number of positions.</summary>
     [Adapts(SiteKind.Input, Targets = "**")]
@@ -58,16 +58,14 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     /// <summary>Which part of the table is a layer's. Default: its own.</summary>
     public PrefixSlices Slices { get; set; }
 
-    /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
-    public string? ModulesToSave { get; set; }
-
     /// <summary>What HF PEFT's <c>task_type</c> is to be in files, for example <c>CAUSAL_LM</c>; it opens a prefix's file only with one. Default: none.</summary>
     public string? TaskType { get; set; }
 
     /// <summary>Whether HF PEFT has a form for these values, on hosts where it means by them what they are.</summary>
     internal bool IsHuggingFace =>
         Positions == PrefixPositions.Shifted && !Gated && Dropout == 0 && LeaveOut is not { Length: > 0 } && Targets == (Slices == PrefixSlices.Own ? "**" : PrefixConfig.DecoderSelfAttention);
+
+    internal override PartNames ModuleNames => PartNames.BesidePrompt;
 
     /// <inheritdoc/>
     public override bool CanMerge => false;
@@ -76,15 +74,11 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public override string PeftType => IsHuggingFace ? PrefixConfig.HuggingFaceType : PrefixConfig.OwnType;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
+    public override IReadOnlyList<Claim> Claims =>
+        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
 
     /// <inheritdoc/>
-    public override Slot CreateSlot(Site site) => site.Claim.Purpose switch
-    {
-        Beside => TrainedParts.CreateSlot(site, PartNames.BesidePrompt),
-        Door => new PrefixInput(site, this),
-        _ => new PrefixSlot(site, this),
-    };
+    public override Slot CreateSlot(Site site) => site.Claim.Purpose == Door ? new PrefixInput(site, this) : new PrefixSlot(site, this);
 
     /// <inheritdoc/>
     public override bool Reads(JsonObject config) => PrefixConfig.Reads(config);
@@ -104,15 +98,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
         .Property(nameof(Projection), Projection, 0).Property(nameof(ProjectionInput), ProjectionInput, 0)
         .Property(nameof(Gated), Gated, false).Property(nameof(SharedGate), SharedGate, true).Property(nameof(Pooling), Pooling, GatePooling.All)
         .Property(nameof(Dropout), Dropout, 0.0).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Slices), Slices, PrefixSlices.Own)
-        .Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(TaskType), TaskType).Property(nameof(Group), Group).ToString();
-
-    private List<Claim> BuildClaims()
-    {
-        List<Claim> claims = [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
-        if (ModulesToSave is not null)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Beside));
-        return claims;
-    }
+        .Property(nameof(TaskType), TaskType).Common(this).ToString();
 }
 
 /// <summary>Where the text stands beside a prefix.</summary>

@@ -81,5 +81,5 @@ public abstract class ReFT : AdaptAttribute
     private protected AttributeText Text() => new AttributeText(GetType().Name)
         .Argument("rank", Rank, ReFTConfig.Rank).Argument("prefixPositions", PrefixPositions, ReFTConfig.Prefix).Argument("suffixPositions", SuffixPositions, ReFTConfig.Suffix)
         .Argument("targets", Targets, ReFTConfig.Targets).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Tied), Tied, false).Property(nameof(NonLinearity), NonLinearity)
-        .Property(nameof(Dropout), Dropout, ReFTConfig.Dropout).Property(nameof(Group), Group);
+        .Property(nameof(Dropout), Dropout, ReFTConfig.Dropout).Common(this);
 }

@@ -16,7 +16,7 @@ namespace PeftGen;
 /// <param name="feedforward">Those of them that are scaled at their input. Default: the second layer of the feed-forward network.</param>
 public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ffn_out") : AdaptAttribute
 {
-    internal const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3", GatedType = "PEFTGEN_GATED_IA3", WithinTargets = "feedforward", Excluded = "excluded", Whole = "whole";
+    internal const string PlainType = "IA3", PartsType = "PEFTGEN_PARTS_IA3", GatedType = "PEFTGEN_GATED_IA3", WithinTargets = "feedforward", Excluded = "excluded";
 
     /// <summary>The layers to adapt: linear, convolution, embedding or norm.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear), typeof(Embedding), typeof(LayerNorm), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d)], TakesParts = true)]
@@ -40,10 +40,6 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
     public GatePooling Pooling { get; set; }
 
-    /// <summary>Modules that train whole, in copies that belong to the adapter.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
-    public string? ModulesToSave { get; set; }
-
     /// <inheritdoc/>
     public override bool CanMerge => !Gated;
 
@@ -54,12 +50,12 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public override bool Reads(JsonObject config) => IA3Config.Reads(config);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= BuildClaims();
+    public override IReadOnlyList<Claim> Claims =>
+        field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude)) { TakesParts = true, LeaveOut = LeaveOut }];
 
     /// <inheritdoc/>
-    public override Slot CreateSlot(Site site) => site.Claim.Kind == SiteKind.Parameter
-        ? TrainedParts.CreateSlot(site, PartNames.Module)
-        : new IA3Slot(site, Feedforward.Length > 0 && site.IsAmong(TargetList.Parse(Feedforward)), Gated ? Pooling : null);
+    public override Slot CreateSlot(Site site) =>
+        new IA3Slot(site, Feedforward.Length > 0 && site.IsAmong(TargetList.Parse(Feedforward)), Gated ? Pooling : null);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config) => IA3Config.Read(config);
@@ -72,7 +68,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public override void WriteHubConfig(JsonObject config, HubSites sites)
     {
         HubForm.Refuse(
-            this, (ModulesToSave is not null, nameof(ModulesToSave)), HubForm.OtherPooling(Gated, Pooling),
+            this, HubForm.OtherPooling(Gated, Pooling),
             (Feedforward.Length > 0 && sites.Any(FeedforwardClaim), $"{nameof(Feedforward)} = \"{Feedforward}\" (AdapterHub scales outputs alone)"));
         HubLinears.Write(config, sites.Of(Claims[0], HubLinears.Kinds), scales: true);
         (config["r"], config["alpha"], config["dropout"], config["use_gating"]) = (1, 1, 0.0, Gated);
@@ -82,7 +78,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public override string ToString() => new AttributeText(nameof(IA3))
         .Argument("targets", Targets, "k,v,ffn_out").Argument("feedforward", Feedforward, "ffn_out")
         .Property(nameof(Exclude), Exclude).Property(nameof(LeaveOut), LeaveOut)
-        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+        .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Common(this).ToString();
 
     /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => Claims.Concat(Feedforward.Length == 0 ? [] : [FeedforwardClaim])
@@ -91,12 +87,4 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     // Not among the claims, since its sites are; only its names are wanted, for the file.
     private Claim FeedforwardClaim =>
         new(SiteKind.Layer, TargetList.Parse(Feedforward), Exclude is null ? null : TargetList.Parse(Exclude), Purpose: WithinTargets) { Within = TargetList.Parse(Targets), LeaveOut = LeaveOut };
-
-    private List<Claim> BuildClaims()
-    {
-        List<Claim> claims = [new Claim(SiteKind.Layer, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude)) { TakesParts = true, LeaveOut = LeaveOut }];
-        if (ModulesToSave is not null)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole));
-        return claims;
-    }
 }

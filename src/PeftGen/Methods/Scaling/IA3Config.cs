@@ -16,7 +16,6 @@ internal static class IA3Config
         return new IA3(config.Targets("target_modules") ?? "k,v,ffn_out", config.Targets("feedforward_modules") ?? "")
         {
             Exclude = config.Targets("exclude_modules"),
-            ModulesToSave = config.Targets("modules_to_save"),
             Gated = config.Text("peft_type") == IA3.GatedType,
             Pooling = config.Choice("gate_pooling", GatePooling.All),
         };
@@ -50,7 +49,7 @@ internal static class IA3Config
         config["feedforward_modules"] = values.Feedforward.Length == 0 ? new JsonArray()
             : values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Feedforward), feedforward) : ConfigWriter.Names(feedforward);
         config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[IA3.Excluded]);
-        config["modules_to_save"] = values.ModulesToSave is null ? null : ConfigWriter.Names(names[IA3.Whole]);
+        config.TryAdd(WholeModules.Field, null);
         if (values.Gated)
             config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);
         // Which way a matrix is kept is the layer's affair; HF PEFT sets this by itself where it has to be.

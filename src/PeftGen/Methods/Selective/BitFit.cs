@@ -34,5 +34,5 @@ public sealed class BitFit(string targets = "bias") : AdaptAttribute
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
 
     /// <inheritdoc/>
-    public override string ToString() => new AttributeText(nameof(BitFit)).Argument("targets", Targets, "bias").Property(nameof(Group), Group).ToString();
+    public override string ToString() => new AttributeText(nameof(BitFit)).Argument("targets", Targets, "bias").Common(this).ToString();
 }

@@ -8,8 +8,6 @@ namespace PeftGen;
 /// <param name="targets">The norms, see <see cref="TargetList"/>. Default: all, by the names that the model families give them.</param>
 public sealed class LNTuning(string targets = "norms") : AdaptAttribute
 {
-    private IReadOnlyList<Claim>? _claims;
-
     /// <summary>The norms.</summary>
     [Adapts(SiteKind.Parameter)]
     public string Targets { get; } = targets;
@@ -17,37 +15,25 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>
     public string? Exclude { get; set; }
 
-    /// <summary>Modules that train whole besides.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
-    public string? ModulesToSave { get; set; }
-
     /// <inheritdoc/>
     public override string PeftType => "LN_TUNING";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => _claims ??= ModulesToSave is null ? [Norms] : [Norms, Whole];
-
-    private Claim Norms => new(SiteKind.Parameter, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude));
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Parameter, TargetList.Parse(Targets), Exclude is null ? null : TargetList.Parse(Exclude))];
 
     private Claim? Excluded => Exclude is null ? null : new(SiteKind.Parameter, TargetList.Parse(Exclude), Purpose: "excluded");
 
     /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => Excluded is { } excluded ? Claims.Append(excluded) : Claims;
 
-    private Claim Whole => new(SiteKind.Parameter, TargetList.Parse(ModulesToSave!), Purpose: "whole");
-
     /// <inheritdoc/>
-    public override Slot CreateSlot(Site site) => TrainedParts.CreateSlot(site, site.Claim.Purpose.Length > 0 ? PartNames.Module : PartNames.Norm);
+    public override Slot CreateSlot(Site site) => TrainedParts.CreateSlot(site, PartNames.Norm);
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        return new LNTuning(reader.Targets("target_modules") ?? "norms")
-        {
-            Exclude = reader.Targets("exclude_modules"),
-            ModulesToSave = reader.Targets("modules_to_save"),
-        };
+        return new LNTuning(reader.Targets("target_modules") ?? "norms") { Exclude = reader.Targets("exclude_modules") };
     }
 
     /// <inheritdoc/>
@@ -55,10 +41,10 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     {
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
         config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[Excluded!]);
-        config["modules_to_save"] = ModulesToSave is null ? null : ConfigWriter.Names(targets[Claims[1]]);
+        config.TryAdd(WholeModules.Field, null);
     }
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(LNTuning))
-        .Argument("targets", Targets, "norms").Property(nameof(Exclude), Exclude).Property(nameof(ModulesToSave), ModulesToSave).Property(nameof(Group), Group).ToString();
+        .Argument("targets", Targets, "norms").Property(nameof(Exclude), Exclude).Common(this).ToString();
 }

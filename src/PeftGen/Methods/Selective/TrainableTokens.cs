@@ -10,6 +10,9 @@ namespace PeftGen;
 /// <param name="targets">The embedding, see <see cref="TargetList"/>. Default: the input embedding.</param>
 public sealed class TrainableTokens(int[] tokens, string targets = "embed") : AdaptAttribute
 {
+    // HF PEFT's form has nothing beside the rows.
+    private const string HuggingFaceType = "TRAINABLE_TOKENS", OwnType = "PEFTGEN_TRAINABLE_TOKENS";
+
     /// <summary>The ids.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
     public int[] Tokens { get; } = tokens;
@@ -19,7 +22,7 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>
-    public override string PeftType => "TRAINABLE_TOKENS";
+    public override string PeftType => ModulesToSave is null ? HuggingFaceType : OwnType;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)), TiedHeads];
@@ -32,6 +35,9 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
 
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => site.Claim.Tied ? new TiedTokensSlot(site, "") : new TrainedTokensSlot(site, Tokens, "");
+
+    /// <inheritdoc/>
+    public override bool Reads(JsonObject config) => new ConfigReader(config).Text("peft_type") is HuggingFaceType or OwnType;
 
     /// <inheritdoc/>
     public override AdaptAttribute ReadConfig(JsonObject config)
@@ -50,5 +56,5 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
 
     /// <inheritdoc/>
     public override string ToString() =>
-        new AttributeText(nameof(TrainableTokens)).Argument("tokens", Tokens).Argument("targets", Targets, "embed").Property(nameof(Group), Group).ToString();
+        new AttributeText(nameof(TrainableTokens)).Argument("tokens", Tokens).Argument("targets", Targets, "embed").Common(this).ToString();
 }

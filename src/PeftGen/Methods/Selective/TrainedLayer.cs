@@ -77,7 +77,8 @@ internal sealed class TrainedLayer : LayerSlot
     private Tensor? CopyOf(string name, ScalarType dtype) =>
         !_trained.Contains(name) ? null : this[name].dtype == dtype ? this[name].alias() : this[name].to(dtype);
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _trained.Select(name => new StoredTensor(_key(name), this[name]));
+    /// <summary>AdapterHub's files have no trained copies; heads are in files of their own there.</summary>
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => format == FileFormat.AdapterHub ? [] : _trained.Select(name => new StoredTensor(_key(name), this[name]));
 
     public override bool CanMerge => true;
 

@@ -21,7 +21,8 @@ internal sealed class TrainedParameter : ParameterSlot
         return value.dtype == host.dtype ? value : context.Share(this, () => value.to(host.dtype));
     }
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new(_key, this[Value])];
+    /// <summary>AdapterHub's files have no trained copies.</summary>
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => format == FileFormat.AdapterHub ? [] : [new(_key, this[Value])];
 
     public override bool CanMerge => true;
 

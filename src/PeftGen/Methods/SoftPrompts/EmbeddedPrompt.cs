@@ -97,5 +97,5 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(EmbeddedPrompt)).Argument("length", Length, 10).Argument("targets", Targets, Default)
-        .Property(nameof(AfterFirst), AfterFirst, false).Property(nameof(CutPrompt), CutPrompt, false).Property(nameof(Group), Group).ToString();
+        .Property(nameof(AfterFirst), AfterFirst, false).Property(nameof(CutPrompt), CutPrompt, false).Common(this).ToString();
 }

@@ -32,8 +32,8 @@ public sealed class MultitaskPromptTuning([InRange(1, 65536)] int length = 20, [
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        var (length, targets, submodules, modulesToSave, taskType) = ReadCommon(reader);
-        return new MultitaskPromptTuning(length, reader.Int("num_tasks", 1), reader.Int("num_ranks", 1), targets) { Submodules = submodules, ModulesToSave = modulesToSave, TaskType = taskType };
+        var (length, targets, submodules, taskType) = ReadCommon(reader);
+        return new MultitaskPromptTuning(length, reader.Int("num_tasks", 1), reader.Int("num_ranks", 1), targets) { Submodules = submodules, TaskType = taskType };
     }
 
     /// <inheritdoc/>

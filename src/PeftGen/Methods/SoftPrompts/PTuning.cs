@@ -39,10 +39,10 @@ public sealed class PTuning([InRange(1, 65536)] int length = 20, string targets 
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        var (length, targets, submodules, modulesToSave, taskType) = ReadCommon(reader);
+        var (length, targets, submodules, taskType) = ReadCommon(reader);
         return new PTuning(length, targets)
         {
-            Submodules = submodules, ModulesToSave = modulesToSave, TaskType = taskType,
+            Submodules = submodules, TaskType = taskType,
             Encoder = reader.Choice("encoder_reparameterization_type", PromptNetwork.Mlp),
             HiddenSize = reader.Int("encoder_hidden_size", 0),
             Layers = reader.Int("encoder_num_layers", 2),

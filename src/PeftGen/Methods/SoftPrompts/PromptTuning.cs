@@ -23,10 +23,10 @@ public sealed class PromptTuning([InRange(1, 65536)] int length = 20, string tar
     public override AdaptAttribute ReadConfig(JsonObject config)
     {
         var reader = new ConfigReader(config);
-        var (length, targets, submodules, modulesToSave, taskType) = ReadCommon(reader);
+        var (length, targets, submodules, taskType) = ReadCommon(reader);
         return new PromptTuning(length, targets)
         {
-            Submodules = submodules, ModulesToSave = modulesToSave, TaskType = taskType,
+            Submodules = submodules, TaskType = taskType,
             Start = reader.Text("prompt_tuning_init") == "SAMPLE_VOCAB" ? PromptStart.Vocabulary : PromptStart.Random,
         };
     }

@@ -15,7 +15,7 @@ namespace PeftGen;
 [Merges(false)]
 public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
 {
-    private const string Embed = "embed", Door = "door", Whole = "whole", Default = "embed";
+    private const string Embed = "embed", Door = "door", Default = "embed";
 
     /// <summary>The number of vectors.</summary>
     [Adapts(SiteKind.Input, Targets = "**")]
@@ -32,31 +32,24 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     [InRange(1, 2)]
     public int Submodules { get; set; } = 1;
 
-    /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
-    public string? ModulesToSave { get; set; }
-
     /// <summary>What HF PEFT's <c>task_type</c> is to be in files, for example <c>CAUSAL_LM</c>; it opens a prompt's file only with one. Default: none.</summary>
     public string? TaskType { get; set; }
+
+    internal sealed override PartNames ModuleNames => PartNames.BesidePrompt;
 
     /// <inheritdoc/>
     public sealed override bool CanMerge => false;
 
     /// <inheritdoc/>
-    public sealed override IReadOnlyList<Claim> Claims => field ??= [
-        new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door),
-        new Claim(SiteKind.Layer, TargetList.Parse(Targets), Purpose: Embed),
-        .. ModulesToSave is null ? (Claim[])[] : [new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole)],
-    ];
+    public sealed override IReadOnlyList<Claim> Claims =>
+        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Layer, TargetList.Parse(Targets), Purpose: Embed)];
 
     /// <inheritdoc/>
-    public sealed override IEnumerable<Claim> NamedClaims => Claims.Where(c => c.Purpose == Whole);
+    public sealed override IEnumerable<Claim> NamedClaims => [];
 
     /// <inheritdoc/>
     public sealed override Slot CreateSlot(Site site)
     {
-        if (site.Claim.Purpose == Whole)
-            return TrainedParts.CreateSlot(site, PartNames.BesidePrompt);
         if (Length < 1 || Submodules is < 1 or > 2)
             throw new AdapterException($"{this}: Length is {Length} and Submodules {Submodules}, expected at least 1, and 1 or 2.");
         var prompt = site.Share(Prompt.Name, () => CreatePrompt(site, Length * Submodules));
@@ -72,12 +65,8 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
             config["task_type"] = TaskType;
         if (Targets != Default)
             config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
-        var whole = NamedClaims.FirstOrDefault() is { } claim ? ConfigWriter.Names(targets[claim]) : null;
-        // HF PEFT adds the names of heads each time that it makes a model of the configuration; a loaded file keeps its form.
-        if (new ConfigReader(config).Targets("modules_to_save") is not { } written || whole is null || !written.Split(',').Distinct().Order(StringComparer.Ordinal).SequenceEqual(whole.Select(n => n!.GetValue<string>())))
-            config["modules_to_save"] = whole;
-        // HF PEFT reads these off the model where they are not given.
-        foreach (var field in (string[])["token_dim", "num_attention_heads", "num_layers"])
+        // HF PEFT reads the sizes off the model where they are not given.
+        foreach (var field in (string[])[WholeModules.Field, "token_dim", "num_attention_heads", "num_layers"])
             config.TryAdd(field, null);
     }
 
@@ -88,18 +77,14 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     internal abstract Prompt CreatePrompt(Site site, int rows);
 
     /// <summary>Reads what all have in common.</summary>
-    internal static (int length, string targets, int submodules, string? modulesToSave, string? taskType) ReadCommon(ConfigReader reader)
-    {
-        var whole = reader.Targets("modules_to_save")?.Split(',').Distinct();
-        return (reader.Int("num_virtual_tokens", 0), reader.Targets("target_modules") ?? Default, reader.Int("num_transformer_submodules", reader.Text("task_type") == "SEQ_2_SEQ_LM" ? 2 : 1),
-            whole is null ? null : string.Join(",", whole), reader.Text("task_type"));
-    }
+    internal static (int length, string targets, int submodules, string? taskType) ReadCommon(ConfigReader reader) =>
+        (reader.Int("num_virtual_tokens", 0), reader.Targets("target_modules") ?? Default, reader.Int("num_transformer_submodules", reader.Text("task_type") == "SEQ_2_SEQ_LM" ? 2 : 1), reader.Text("task_type"));
 
     /// <summary>The attribute's text with what all have in common.</summary>
     internal AttributeText Text(string name) => new AttributeText(name).Argument("length", Length).Argument("targets", Targets, Default);
 
     /// <summary>Adds the properties that all have in common.</summary>
     internal string WithCommon(AttributeText text) => text
-        .Property(nameof(CutPrompt), CutPrompt, false).Property(nameof(Submodules), Submodules, 1).Property(nameof(ModulesToSave), ModulesToSave)
-        .Property(nameof(TaskType), TaskType).Property(nameof(Group), Group).ToString();
+        .Property(nameof(CutPrompt), CutPrompt, false).Property(nameof(Submodules), Submodules, 1)
+        .Property(nameof(TaskType), TaskType).Common(this).ToString();
 }
