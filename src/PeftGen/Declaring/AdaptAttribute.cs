@@ -89,6 +89,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>How many of the last blocks may match; null: all.</summary>
     public int? LastBlocks { get; init; }
 
+    /// <summary>What a group has one of at a place, for example a prompt: claims of several methods that name the same exclude each other there. Null: they may meet. See <see cref="AdaptsAttribute.Exclusive"/>.</summary>
+    public string? Exclusive { get; init; }
+
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }
 }

@@ -25,6 +25,12 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     /// <summary>Whether it is no mistake if nothing matches (PEFT's <c>modules_to_save</c> may name heads that this model lacks).</summary>
     public bool Optional { get; set; }
 
+    /// <summary>What a group has one of at a place, in a word or two: <c>prompt</c>. Two declarations of a group that name the same at one place are an error. Null: several may meet there. The claim says it, too, see <see cref="Claim.Exclusive"/>.</summary>
+    public string? Exclusive { get; set; }
+
+    /// <summary>Whether a group has only one place for what <see cref="Exclusive"/> names, so that targets that mean two are an error.</summary>
+    public bool Single { get; set; }
+
     /// <summary>Whether what merging writes into a weight is meant for every layer that has it, so that a tie is no obstacle.</summary>
     public bool MergesForAll { get; set; }
 }

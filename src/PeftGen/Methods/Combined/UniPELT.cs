@@ -39,7 +39,7 @@ public sealed class UniPELT(
     public string? LoraTargets { get; } = loraTargets;
 
     /// <summary>The modules whose attention has a prefix; null: none.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind)]
     public string? PrefixTargets { get; } = prefixTargets;
 
     /// <summary>The modules whose residual sites have an adapter; null: none.</summary>

@@ -20,13 +20,13 @@ namespace PeftGen;
 public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string targets = "embeddings", string? inverse = Invertible.MaskedHeads) : AdaptAttribute
 {
     internal const string MaskedHeads = "predictions.decoder,lm_head.decoder", Part = "invertible";
-    private const string Undoing = "inverse";
+    private const string Undoing = "inverse", Kind = "invertible adapter";
 
     /// <summary>How many times narrower F and G are inside than a half of the channels.</summary>
     public double Reduction { get; } = reduction;
 
     /// <summary>What returns the embeddings.</summary>
-    [Adapts(SiteKind.Output)]
+    [Adapts(SiteKind.Output, Exclusive = Kind, Single = true)]
     public string Targets { get; } = targets;
 
     /// <summary>The linear layers before which the change is undone.</summary>
@@ -45,7 +45,7 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??=
     [
-        new Claim(SiteKind.Output, TargetList.Parse(Targets)),
+        new Claim(SiteKind.Output, TargetList.Parse(Targets)) { Exclusive = Kind },
         .. Inverse is null ? (Claim[])[] : [new Claim(SiteKind.Layer, TargetList.Parse(Inverse), Purpose: Undoing) { Optional = true }],
     ];
 

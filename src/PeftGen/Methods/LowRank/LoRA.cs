@@ -68,7 +68,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public string? ModulesToSave { get; set; }
 
     /// <summary>Ids of tokens whose embeddings train along.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true)]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true, Exclusive = TrainedTokensSlot.Kind)]
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
     public int[]? TrainableTokens { get; set; }
 
@@ -138,7 +138,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         if (whole is not null)
             claims.Add(new Claim(SiteKind.Parameter, whole, Purpose: Whole));
         if (TrainableTokens is { Length: > 0 })
-            claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens), PeftGen.TrainableTokens.TiedHeads]);
+            claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens) { Exclusive = TrainedTokensSlot.Kind }, PeftGen.TrainableTokens.TiedHeads]);
         return claims;
     }
 

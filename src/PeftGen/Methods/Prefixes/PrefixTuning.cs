@@ -25,7 +25,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public int Length { get; } = length;
 
     /// <summary>The modules whose attention is adapted.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind)]
     public string Targets { get; } = targets;
 
     /// <summary>Where the text stands.</summary>
@@ -105,7 +105,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
 
     private List<Claim> BuildClaims()
     {
-        List<Claim> claims = [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
+        List<Claim> claims = [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut, Exclusive = PrefixTable.Kind }];
         if (ModulesToSave is not null)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Beside));
         return claims;

@@ -15,14 +15,14 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
     public int[] Tokens { get; } = tokens;
 
     /// <summary>The embedding.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], MergesForAll = true)]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], MergesForAll = true, Exclusive = TrainedTokensSlot.Kind)]
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>
     public override string PeftType => "TRAINABLE_TOKENS";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)), TiedHeads];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)) { Exclusive = TrainedTokensSlot.Kind }, TiedHeads];
 
     /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => [Claims[0]];

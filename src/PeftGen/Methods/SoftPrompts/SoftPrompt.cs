@@ -18,7 +18,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     private const string Embed = "embed", Door = "door", Whole = "whole", Default = "embed";
 
     /// <summary>The number of vectors.</summary>
-    [Adapts(SiteKind.Input, Targets = "**")]
+    [Adapts(SiteKind.Input, Targets = "**", Exclusive = Prompt.Kind)]
     public int Length { get; } = length;
 
     /// <summary>The embedding of the tokens.</summary>
@@ -44,7 +44,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
 
     /// <inheritdoc/>
     public sealed override IReadOnlyList<Claim> Claims => field ??= [
-        new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door),
+        new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door) { Exclusive = Prompt.Kind },
         new Claim(SiteKind.Layer, TargetList.Parse(Targets), Purpose: Embed),
         .. ModulesToSave is null ? (Claim[])[] : [new Claim(SiteKind.Parameter, TargetList.Parse(ModulesToSave), Purpose: Whole)],
     ];
