@@ -14,6 +14,9 @@ internal sealed record CheckContext(
     ModelGraph Graph, BodyScanner Scanner, CompiledSites Sites, Reachability Reach, IReadOnlyDictionary<ModelClass, List<DeclaredMethod>> Roots,
     IReadOnlyList<TargetMatch> Matches, DiagnosticList Diagnostics)
 {
+    /// <summary>How layers are made.</summary>
+    public Creations Creations { get; } = new(Graph);
+
     /// <summary>The compiled methods of compiled classes.</summary>
     public IEnumerable<MethodScan> Compiled => Reach.Classes.SelectMany(Scanner.Scan).Where(scan => Reach.Methods.Contains(scan.Symbol));
 }
@@ -24,6 +27,7 @@ internal static class ModelChecks
     public static void Run(CheckContext context)
     {
         DeclarationChecks.Run(context);
+        ExclusionChecks.Run(context);
         TargetChecks.Run(context);
         FieldChecks.Run(context);
         FusedCheck.Run(context);

@@ -12,7 +12,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NotAModule = Error("PG005", "Not a module", "[{0}] stands on {1}, which is no torch.nn.Module; put it on the model's class");
     public static readonly DiagnosticDescriptor OutOfRange = Error("PG006", "Number out of range", "{0} is {1}; {2} takes {0} from {3} to {4}");
     public static readonly DiagnosticDescriptor MalformedTargets = Error("PG007", "Malformed targets", "{0}");
-    public static readonly DiagnosticDescriptor Exclusive = Error("PG008", "Declarations exclude each other", "{0} and {1} both adapt {2}.{3} in {4}; {5}");
+    public static readonly DiagnosticDescriptor Exclusive = Error("PG008", "Declarations exclude each other", "{0} in {1}; {2}");
     public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already declares '{1}', which PeftGen emits; rename it");
     public static readonly DiagnosticDescriptor CannotFollow = Error("PG010", "Call cannot be followed", "this use of {0} cannot be followed into an adapter: {1}");
     public static readonly DiagnosticDescriptor RoleFound = new("PG011", "Role found by family name", "'{0}' stands for {1}", "PeftGen", DiagnosticSeverity.Info, true, helpLinkUri: Page("PG011"));

@@ -84,7 +84,21 @@ internal static class DeclarationParser
 
         var hosts = Named(adapts, "Hosts") is { Kind: TypedConstantKind.Array } array ? array.Values.Select(v => v.Value).OfType<INamedTypeSymbol>().ToList() : [];
         method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, Named(adapts, "Optional")?.Value is true, Named(adapts, "TakesParts")?.Value is true)
-            { MergesForAll = Named(adapts, "MergesForAll")?.Value is true });
+        {
+            MergesForAll = Named(adapts, "MergesForAll")?.Value is true,
+            Exclusive = Named(adapts, "Exclusive")?.Value as string,
+            IsSingle = Named(adapts, "Single")?.Value is true,
+            LeftOut = ValuesBeside("LeavesOutAttribute").Select(v => v.Kind != TypedConstantKind.Array && v.Value is string left && TargetList.TryParse(left, out var list, out _) ? list : null).FirstOrDefault(list => list is not null),
+            IsOfSomeBlocks = ValuesBeside("LeavesOutAttribute").Concat(ValuesBeside("BlocksAttribute")).Any(v => v is { Kind: TypedConstantKind.Array, IsNull: false }),
+        });
+
+        // The values of properties that say something about the targets of this one.
+        IEnumerable<TypedConstant> ValuesBeside(string attribute) =>
+            from other in DeclaredMethod.Properties(method.Type)
+            where DeclaredMethod.AttributesOf(other, attribute).Any(a => a.ConstructorArguments is [{ Value: string name }] && name == property)
+            let value = method.ValueOf(other.Name)
+            where value is not null
+            select value.Value;
     }
 
     private static string TargetsOf(AttributeData adapts) => Named(adapts, "Targets")?.Value as string ?? "";

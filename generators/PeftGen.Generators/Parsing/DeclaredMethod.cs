@@ -100,6 +100,18 @@ internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, Sit
     /// <summary>Whether merging is meant for every layer that has the same weight.</summary>
     public bool MergesForAll { get; init; }
 
+    /// <summary>What a group has one of at a place; null: several may meet there.</summary>
+    public string? Exclusive { get; init; }
+
+    /// <summary>Whether a group has one place for it.</summary>
+    public bool IsSingle { get; init; }
+
+    /// <summary>The targets that are left out; null: none.</summary>
+    public TargetList? LeftOut { get; init; }
+
+    /// <summary>Whether only some blocks are meant, by their numbers.</summary>
+    public bool IsOfSomeBlocks { get; init; }
+
     /// <summary>Where one target stands: the very characters of a plain string literal, else the expression.</summary>
     public TextSpan SpanOf(TargetItem item) => SpanOf(item.Start, item.Length);
 

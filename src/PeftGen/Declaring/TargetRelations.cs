@@ -9,10 +9,19 @@ public sealed class WithinAttribute(string targets) : Attribute
     public string Targets { get; } = targets;
 }
 
-/// <summary>On a property of a method that lists targets to leave out of another property; one that leaves out nothing is a warning.</summary>
+/// <summary>On a property of a method that lists targets to leave out of another property, or numbers of blocks; a target that leaves out nothing is a warning.</summary>
 /// <param name="targets">The name of the other property.</param>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class LeavesOutAttribute(string targets) : Attribute
+{
+    /// <summary>The name of the other property.</summary>
+    public string Targets { get; } = targets;
+}
+
+/// <summary>On a property of a method that lists numbers of blocks: sites of another property are in these alone.</summary>
+/// <param name="targets">The name of the other property.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class BlocksAttribute(string targets) : Attribute
 {
     /// <summary>The name of the other property.</summary>
     public string Targets { get; } = targets;

@@ -42,6 +42,7 @@ public class Bottleneck : AdaptAttribute
     public string ReductionPattern { get; set; } = "";
 
     /// <summary>The blocks that get no adapter, counted as for <see cref="ReductionPattern"/>; null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>

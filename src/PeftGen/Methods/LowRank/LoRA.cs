@@ -38,9 +38,11 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public string? Exclude { get; set; }
 
     /// <summary>Indices of the blocks to adapt; null: all.</summary>
+    [Blocks(nameof(Targets))]
     public int[]? Layers { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>The probability with which entries of the update's input are dropped in training. Default: 0.</summary>

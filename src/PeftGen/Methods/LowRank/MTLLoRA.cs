@@ -40,6 +40,7 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
     public string? Exclude { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>The number of up projections <c>Bⱼ</c>. Default: 1.</summary>

@@ -53,6 +53,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public double Dropout { get; set; }
 
     /// <summary>Indices of blocks without a prefix; in an encoder-decoder the decoder's count on from the encoder's. Null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Which part of the table is a layer's. Default: its own.</summary>

@@ -36,9 +36,11 @@ public abstract class ReFT : AdaptAttribute
     public string Targets { get; }
 
     /// <summary>Numbers of the blocks that change, counted from 0 through all stacks of blocks, so that a decoder's come after the encoder's; null: all.</summary>
+    [Blocks(nameof(Targets))]
     public int[]? Layers { get; set; }
 
     /// <summary>Numbers of blocks that do not change, counted as <see cref="Layers"/>; null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Whether first and last tokens have the same weights. Default: no.</summary>

@@ -31,6 +31,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public string? Exclude { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Whether a learned gate for each example multiplies the vectors, <c>y = (g·l) ⊙ (Wx + b)</c>. Such an adapter cannot be merged.</summary>

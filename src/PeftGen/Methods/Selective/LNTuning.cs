@@ -15,6 +15,7 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     public string Targets { get; } = targets;
 
     /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>
+    [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
     /// <summary>Modules that train whole besides.</summary>
