@@ -16,7 +16,6 @@ internal static class TargetChecks
         {
             CheckParts(context, method, "WithinAttribute", "PG020");
             CheckParts(context, method, "LeavesOutAttribute", "PG023");
-            CheckSizes(context, method);
         }
 
         CheckShared(context);
@@ -51,26 +50,6 @@ internal static class TargetChecks
                     context.Diagnostics.Add(id, method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length), item.Item.Text, property.Name, whole);
         }
     }
-
-    /// <summary>A number that is larger than the layer it is for, where the layer's sizes are constants.</summary>
-    private static void CheckSizes(CheckContext context, DeclaredMethod method)
-    {
-        foreach (var parameter in method.Data.AttributeConstructor!.Parameters)
-        {
-            if (!DeclaredMethod.Has(parameter, "BoundedBySizeAttribute") || method.ValueOf(parameter.Name)?.Value is not int value || method.PlaceOf(parameter.Name).argument is null)
-                continue;
-            foreach (var match in context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Place.Kind == PlaceKind.Layer))
-                if (SmallestSize(context.Creations, match.Place.Child!) is { } size && size < value)
-                {
-                    var child = match.Place.Child!;
-                    context.Diagnostics.Add("PG031", method.Syntax.SyntaxTree, method.PlaceOf(parameter.Name).span,
-                        parameter.Name, value.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{match.Place.Owner.Symbol.Name}.{child.Name}", size.ToString(System.Globalization.CultureInfo.InvariantCulture));
-                }
-        }
-    }
-
-    private static long? SmallestSize(Creations creations, ModelChild child) =>
-        new[] { creations.NumberOf(child, "inputSize", "inputs"), creations.NumberOf(child, "outputSize", "outputs") }.Min();
 
     /// <summary><c>head.weight = embed.weight</c>: what is shared is not merged.</summary>
     private static void CheckShared(CheckContext context)

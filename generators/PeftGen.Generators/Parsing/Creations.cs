@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis.Operations;
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>How layers are made, where the code shows it: <c>norm = LayerNorm(64, bias: false)</c>.</summary>
-internal sealed class Creations(ModelGraph graph)
+internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
 {
     private static readonly string[] _affine = ["affine", "elementwise_affine"];
     private static readonly string[] _biases = ["bias", "hasBias", .. _affine];
@@ -46,7 +46,7 @@ internal sealed class Creations(ModelGraph graph)
             : ((IPropertySymbol)child.Symbol).SetMethod is not { } setter || setter.IsInitOnly || setter.DeclaredAccessibility == Accessibility.Private;
         if (child.IsList || !isOwn || AssignedValues.Of(child) is not [var only])
             return null;
-        var (method, arguments) = graph.Compilation.GetSemanticModel(only.SyntaxTree).GetOperation(only) switch
+        var (method, arguments) = scanner.ModelOf(only.SyntaxTree).GetOperation(only) switch
         {
             IInvocationOperation call => (call.TargetMethod, call.Arguments),
             IObjectCreationOperation { Constructor: { } constructor } creation => (constructor, creation.Arguments),

@@ -31,7 +31,8 @@ internal static class Extents
         return left == Extent.All ? Extent.None : left == Extent.Some || claim.IsOfSomeBlocks ? Extent.Some : Of(claim.Kind, item, place);
     }
 
-    private static Extent Of(SiteKind kind, ResolvedItem item, Place place)
+    /// <summary>How much of a place a target means by itself.</summary>
+    public static Extent Of(SiteKind kind, ResolvedItem item, Place place)
     {
         if (!Meets(kind, item, place))
             return Extent.None;

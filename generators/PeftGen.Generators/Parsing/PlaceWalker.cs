@@ -61,6 +61,9 @@ internal sealed class PlaceWalker
 
     public List<Place> Places { get; } = [];
 
+    /// <summary>Whether all places were met: of a very large model some are left out.</summary>
+    public bool IsComplete => Places.Count <= MostPlaces;
+
     /// <summary>For each class met, the classes that hold it.</summary>
     public Dictionary<ModelClass, HashSet<ModelClass>> Holders { get; } = [];
 

@@ -34,6 +34,7 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     public string? Inverse { get; } = inverse;
 
     /// <summary>The non-linearity, by the name that Hugging Face's models have for it. Default: relu.</summary>
+    [OneOf(Methods.NonLinearity.Names)]
     public string NonLinearity { get; set; } = "relu";
 
     /// <inheritdoc/>

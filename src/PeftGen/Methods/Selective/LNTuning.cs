@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
+using TorchSharp.Modules;
 
 namespace PeftGen;
 
@@ -11,7 +12,7 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     private IReadOnlyList<Claim>? _claims;
 
     /// <summary>The norms.</summary>
-    [Adapts(SiteKind.Parameter)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)])]
     public string Targets { get; } = targets;
 
     /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>
@@ -19,7 +20,7 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     public string? Exclude { get; set; }
 
     /// <summary>Modules that train whole besides.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)], Optional = true)]
     public string? ModulesToSave { get; set; }
 
     /// <inheritdoc/>

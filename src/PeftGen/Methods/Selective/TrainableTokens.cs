@@ -8,10 +8,12 @@ namespace PeftGen;
 /// <remarks>As HF PEFT's method of the same name. A head that is tied to the embedding uses the rows too. The rows start at the base's values, so a new adapter changes nothing.</remarks>
 /// <param name="tokens">The ids.</param>
 /// <param name="targets">The embedding, see <see cref="TargetList"/>. Default: the input embedding.</param>
+[AtLeastOne(nameof(Tokens))]
 public sealed class TrainableTokens(int[] tokens, string targets = "embed") : AdaptAttribute
 {
     /// <summary>The ids.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
+    [InRange(0, int.MaxValue), Distinct, Fits(nameof(Targets), Fit.Below, "num_embeddings")]
     public int[] Tokens { get; } = tokens;
 
     /// <summary>The embedding.</summary>

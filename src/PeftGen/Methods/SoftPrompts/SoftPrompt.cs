@@ -18,7 +18,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     private const string Embed = "embed", Door = "door", Whole = "whole", Default = "embed";
 
     /// <summary>The number of vectors.</summary>
-    [Adapts(SiteKind.Input, Targets = "**", Exclusive = Prompt.Kind)]
+    [Adapts(SiteKind.Input, Targets = "**", Exclusive = Prompt.Kind, Inputs = [InputRole.InputIds])]
     public int Length { get; } = length;
 
     /// <summary>The embedding of the tokens.</summary>
@@ -33,7 +33,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     public int Submodules { get; set; } = 1;
 
     /// <summary>Modules that train whole, in copies that belong to the adapter, for example a new head.</summary>
-    [Adapts(SiteKind.Parameter, Optional = true)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)], Optional = true)]
     public string? ModulesToSave { get; set; }
 
     /// <summary>What HF PEFT's <c>task_type</c> is to be in files, for example <c>CAUSAL_LM</c>; it opens a prompt's file only with one. Default: none.</summary>
