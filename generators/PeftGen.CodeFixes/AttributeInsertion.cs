@@ -18,7 +18,10 @@ internal static class AttributeInsertion
         var line = text.Lines.GetLineFromPosition(member.SpanStart);
         var blanks = text.ToString(TextSpan.FromBounds(line.Start, member.SpanStart));
         var newLine = line.EndIncludingLineBreak > line.End ? text.ToString(TextSpan.FromBounds(line.End, line.EndIncludingLineBreak)) : "\n";
-        var attribute = model.LookupNamespacesAndTypes(member.SpanStart, name: name + "Attribute").Any(t => t.ContainingNamespace.Name == "PeftGen") ? name : $"PeftGen.{name}";
-        return document.WithText(text.Replace(member.SpanStart, 0, $"[{attribute}({arguments})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
+        return document.WithText(text.Replace(member.SpanStart, 0, $"[{NameAt(model, member.SpanStart, name, "Attribute")}({arguments})]{newLine}{(string.IsNullOrWhiteSpace(blanks) ? blanks : "")}"));
     }
+
+    /// <summary>How a type of PeftGen's is called at a place.</summary>
+    public static string NameAt(SemanticModel model, int position, string name, string suffix = "") =>
+        model.LookupNamespacesAndTypes(position, name: name + suffix).Any(t => t.ContainingNamespace.Name == "PeftGen") ? name : $"PeftGen.{name}";
 }

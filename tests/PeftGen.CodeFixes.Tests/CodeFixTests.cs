@@ -190,6 +190,63 @@ public sealed class CodeFixTests
     }
 
     [Fact]
+    public async Task Says_which_parameter_bears_the_ids()
+    {
+        const string Source = """
+            [PromptTuning(4, "embed_tokens")]
+            public partial class Model : Module<Tensor, Tensor, Tensor>
+            {
+                private readonly Embedding embed_tokens = Embedding(9, 4);
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(/* the text */ Tensor words, Tensor mask) => embed_tokens.forward(words) * mask;
+            }
+            """;
+        using var project = new FixedProject(Source);
+        await project.ApplyAsync(new AddInputFix(), "Add [Input(InputRole.InputIds)] to words");
+        Assert.Equal(Source.Replace("Tensor words,", "[Input(InputRole.InputIds)] Tensor words,", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Fact]
+    public async Task Does_not_guess_among_parameters()
+    {
+        using var project = new FixedProject("""
+            [PromptTuning(4, "embed_tokens")]
+            public partial class Model : Module<Tensor, Tensor, Tensor>
+            {
+                private readonly Embedding embed_tokens = Embedding(9, 4);
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor words, Tensor sizes) => embed_tokens.forward(words) * sizes;
+            }
+            """);
+        Assert.Empty(await project.OfferedAsync(new AddInputFix()));
+    }
+
+    [Fact]
+    public async Task Corrects_a_name_that_a_method_does_not_know()
+    {
+        const string Source = """
+            [LoReFT(2, targets: "q_proj", NonLinearity = "gleu")]
+            public partial class Model : Module<Tensor, Tensor>
+            {
+                private readonly Linear q_proj = Linear(4, 4);
+
+                public Model() : base("model") => RegisterComponents();
+
+                public override Tensor forward(Tensor x) => q_proj.forward(x);
+            }
+            """;
+        using var project = new FixedProject(Source);
+        await project.ApplyAsync(new CorrectTargetFix(), "Change to 'gelu'");
+        Assert.Equal(Source.Replace("gleu", "gelu", StringComparison.Ordinal), await project.TextAsync());
+        Assert.Empty(await project.ReportedAsync());
+    }
+
+    [Fact]
     public async Task Keeps_the_path_before_a_mistyped_name()
     {
         const string Source = """

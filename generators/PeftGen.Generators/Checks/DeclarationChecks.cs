@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Diagnostics;
 using PeftGen.Generators.Parsing;
 
 namespace PeftGen.Generators.Checks;
@@ -16,7 +17,10 @@ internal static class DeclarationChecks
             CheckRuns(context, root, methods[0]);
             CheckInputs(context, root);
             foreach (var method in methods)
+            {
                 CheckMerge(context, method);
+                CheckNeededInputs(context, root, method);
+            }
         }
     }
 
@@ -33,6 +37,27 @@ internal static class DeclarationChecks
             if (DeclaredMethod.AttributesOf(parameter, "InputAttribute").FirstOrDefault()?.ApplicationSyntaxReference is { } place
                 && !SymbolEqualityComparer.Default.Equals(parameter.Type, context.Graph.Known.Tensor))
                 context.Diagnostics.Add("PG028", place.SyntaxTree, place.Span, parameter.Name, parameter.Type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat));
+    }
+
+    /// <summary>Inputs that slots replace: a model has to take them as parameters of a method that is run through an adapter.</summary>
+    private static void CheckNeededInputs(CheckContext context, ModelClass root, DeclaredMethod method)
+    {
+        if (root.Symbol.IsAbstract)
+            return;
+        var entries = RootModelBuilder.Entries(root, context.Graph, context.Scanner, context.Reach).ToList();
+        foreach (var role in method.Claims.SelectMany(c => c.Inputs).Distinct())
+        {
+            if (entries.Count == 0 || entries.Any(e => e.Inputs.Any(i => i.Role == role)))
+                continue;
+            // The only tensor without a role is likely to be it.
+            var forward = context.Reach.ForwardOf(root);
+            var free = forward?.Parameters.Where(p => context.Graph.Known.IsTensor(p.Type) && RootModelBuilder.RoleOf(p) is null).ToList() ?? [];
+            var field = free is [{ DeclaringSyntaxReferences: [var only] }] ? only.GetSyntax() : null;
+            var name = RootModelBuilder.RoleNames.First(r => r.Value == role).Key;
+            context.Diagnostics.Add("PG042", method.Syntax.SyntaxTree, method.Syntax.Name.Span, field is null ? [] : [new(DiagnosticProperties.Input, role)],
+                [method.Name, name, root.Symbol.Name, free is [var parameter] ? $"call its parameter {parameter.Name} so, or write [Input(InputRole.{role})] on it" : $"call the parameter that bears them so, or write [Input(InputRole.{role})] on it"],
+                field is null ? [] : [field]);
+        }
     }
 
     private static void CheckMerge(CheckContext context, DeclaredMethod method)

@@ -8,12 +8,16 @@ namespace PeftGen.Generators.Checks;
 /// <param name="Sites">The sites.</param>
 /// <param name="Reach">What is compiled.</param>
 /// <param name="Roots">The annotated classes with what they declare.</param>
+/// <param name="Walkers">What lies below each of them.</param>
 /// <param name="Matches">What the targets of all roots met.</param>
 /// <param name="Diagnostics">Where to report.</param>
 internal sealed record CheckContext(
     ModelGraph Graph, BodyScanner Scanner, CompiledSites Sites, Reachability Reach, IReadOnlyDictionary<ModelClass, List<DeclaredMethod>> Roots,
-    IReadOnlyList<TargetMatch> Matches, DiagnosticList Diagnostics)
+    IReadOnlyDictionary<ModelClass, PlaceWalker> Walkers, IReadOnlyList<TargetMatch> Matches, DiagnosticList Diagnostics)
 {
+    /// <summary>How layers are made.</summary>
+    public Creations Creations { get; } = new(Graph, Scanner);
+
     /// <summary>The compiled methods of compiled classes.</summary>
     public IEnumerable<MethodScan> Compiled => Reach.Classes.SelectMany(Scanner.Scan).Where(scan => Reach.Methods.Contains(scan.Symbol));
 }
@@ -24,6 +28,9 @@ internal static class ModelChecks
     public static void Run(CheckContext context)
     {
         DeclarationChecks.Run(context);
+        ExclusionChecks.Run(context);
+        HostChecks.Run(context);
+        SizeChecks.Run(context);
         TargetChecks.Run(context);
         FieldChecks.Run(context);
         FusedCheck.Run(context);

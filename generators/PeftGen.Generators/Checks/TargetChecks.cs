@@ -16,7 +16,6 @@ internal static class TargetChecks
         {
             CheckParts(context, method, "WithinAttribute", "PG020");
             CheckParts(context, method, "LeavesOutAttribute", "PG023");
-            CheckSizes(context, method);
         }
 
         CheckShared(context);
@@ -43,46 +42,13 @@ internal static class TargetChecks
             if (DeclaredMethod.AttributesOf(property, attribute).FirstOrDefault()?.ConstructorArguments is not [{ Value: string whole }])
                 continue;
             var (argument, span) = method.PlaceOf(property.Name);
-            if (argument is null || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
+            if (argument is null || property.Type.SpecialType != SpecialType.System_String || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
                 continue;
-            var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).Select(m => m.Place.Candidate).ToList();
-            foreach (var item in list.Resolve(sites).Items)
-                if (sites.Count > 0 && !sites.Any(item.Matches))
+            var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).ToList();
+            foreach (var item in list.Resolve([.. sites.Select(m => m.Place.Candidate)]).Items)
+                if (sites.Count > 0 && !sites.Any(m => Extents.Meets(m.Claim.Kind, item, m.Place)))
                     context.Diagnostics.Add(id, method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length), item.Item.Text, property.Name, whole);
         }
-    }
-
-    /// <summary>A number that is larger than the layer it is for, where the layer's sizes are constants.</summary>
-    private static void CheckSizes(CheckContext context, DeclaredMethod method)
-    {
-        foreach (var parameter in method.Data.AttributeConstructor!.Parameters)
-        {
-            if (!DeclaredMethod.Has(parameter, "BoundedBySizeAttribute") || method.ValueOf(parameter.Name)?.Value is not int value || method.PlaceOf(parameter.Name).argument is null)
-                continue;
-            foreach (var match in context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Place.Kind == PlaceKind.Layer))
-                if (SmallestSize(context, match.Place.Child!) is { } size && size < value)
-                {
-                    var child = match.Place.Child!;
-                    context.Diagnostics.Add("PG031", method.Syntax.SyntaxTree, method.PlaceOf(parameter.Name).span,
-                        parameter.Name, value.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{match.Place.Owner.Symbol.Name}.{child.Name}", size.ToString(System.Globalization.CultureInfo.InvariantCulture));
-                }
-        }
-    }
-
-    private static long? SmallestSize(CheckContext context, ModelChild child)
-    {
-        foreach (var syntax in child.Symbol.DeclaringSyntaxReferences.Select(r => r.GetSyntax()))
-        {
-            var value = syntax switch { VariableDeclaratorSyntax field => field.Initializer?.Value, PropertyDeclarationSyntax property => property.Initializer?.Value, _ => null };
-            if (value is not InvocationExpressionSyntax { ArgumentList.Arguments: { Count: >= 2 } arguments } || !KnownTypes.DerivesFrom(child.Type, context.Graph.Known.Linear))
-                continue;
-            var model = context.Scanner.ModelOf(syntax.SyntaxTree);
-            var sizes = arguments.Take(2).Select(a => model.GetConstantValue(a.Expression) is { HasValue: true, Value: IConvertible number and not string } ? number.ToInt64(null) : long.MaxValue).Min();
-            if (sizes != long.MaxValue)
-                return sizes;
-        }
-
-        return null;
     }
 
     /// <summary><c>head.weight = embed.weight</c>: what is shared is not merged.</summary>

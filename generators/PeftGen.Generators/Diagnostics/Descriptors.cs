@@ -12,7 +12,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NotAModule = Error("PG005", "Not a module", "[{0}] stands on {1}, which is no torch.nn.Module; put it on the model's class");
     public static readonly DiagnosticDescriptor OutOfRange = Error("PG006", "Number out of range", "{0} is {1}; {2} takes {0} from {3} to {4}");
     public static readonly DiagnosticDescriptor MalformedTargets = Error("PG007", "Malformed targets", "{0}");
-    public static readonly DiagnosticDescriptor Exclusive = Error("PG008", "Declarations exclude each other", "{0} and {1} both adapt {2}.{3} in {4}; {5}");
+    public static readonly DiagnosticDescriptor Exclusive = Error("PG008", "Declarations exclude each other", "{0} in {1}; {2}");
     public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already declares '{1}', which PeftGen emits; rename it");
     public static readonly DiagnosticDescriptor CannotFollow = Error("PG010", "Call cannot be followed", "this use of {0} cannot be followed into an adapter: {1}");
     public static readonly DiagnosticDescriptor RoleFound = new("PG011", "Role found by family name", "'{0}' stands for {1}", "PeftGen", DiagnosticSeverity.Info, true, helpLinkUri: Page("PG011"));
@@ -50,11 +50,18 @@ internal static class Descriptors
 
     public static readonly DiagnosticDescriptor CannotCheckpoint = Error("PG041", "Block cannot be computed again", "[GradientCheckpointing] on {0}: {1}");
 
+    public static readonly DiagnosticDescriptor MissingInput = Error("PG042", "Input is missing", "{0} changes the model's {1}, and no method of {2} takes them; {3}");
+    public static readonly DiagnosticDescriptor NoEffect = Warning("PG043", "Value has no effect", "{0} of {1} has no effect {2}");
+    public static readonly DiagnosticDescriptor Contradiction = Error("PG044", "Values contradict each other", "{0} cannot be made with these values: {1}");
+    public static readonly DiagnosticDescriptor UnknownName = Error("PG045", "Unknown name", "{0} is '{1}', which {2} does not know; {3}");
+    public static readonly DiagnosticDescriptor DoesNotFit = Error("PG046", "Number does not fit the model", "{0} of {1} is {2}, which is {3}; choose another");
+    public static readonly DiagnosticDescriptor NoLayerOfRole = Error("PG047", "Layer cannot be found", "{0} needs a layer below {1} with the role '{2}', and none there bears a name that tells it, such as {3}; give the field such a name");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

@@ -15,6 +15,9 @@ internal static class DiagnosticProperties
     /// <summary>The parts that the field at the first other place could be given with <c>[Fused]</c>, separated by commas.</summary>
     public const string Fused = "Fused";
 
+    /// <summary>The role that the parameter at the first other place could be given with <c>[Input]</c>.</summary>
+    public const string Input = "Input";
+
     /// <summary>What the other places may be marked as: a residual or an attention.</summary>
     public const string Intrinsic = "Intrinsic";
 }

@@ -1,7 +1,7 @@
-using System.Globalization;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Checks;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -17,7 +17,7 @@ internal static class DeclarationParser
             if (data.AttributeClass is null || !KnownTypes.DerivesFrom(data.AttributeClass, known.Adapt) || data.AttributeConstructor is null)
                 continue;
             var method = new DeclaredMethod(data, (AttributeSyntax)data.ApplicationSyntaxReference!.GetSyntax());
-            CheckRanges(method, diagnostics);
+            ValueChecks.Run(method, diagnostics);
             ReadClaims(method, diagnostics);
             methods.Add(method);
         }
@@ -34,25 +34,6 @@ internal static class DeclarationParser
     private static string NamespaceOf(INamespaceSymbol symbol) =>
         symbol.ContainingNamespace.IsGlobalNamespace ? symbol.Name : $"{NamespaceOf(symbol.ContainingNamespace)}.{symbol.Name}";
 
-    private static void CheckRanges(DeclaredMethod method, DiagnosticList diagnostics)
-    {
-        var places = method.Data.AttributeConstructor!.Parameters.Cast<ISymbol>().Concat(DeclaredMethod.Properties(method.Type));
-        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var place in places)
-        {
-            if (DeclaredMethod.AttributesOf(place, "InRangeAttribute").FirstOrDefault() is not { } range || !seen.Add(place.Name))
-                continue;
-            if (method.ValueOf(place.Name)?.Value is not IConvertible value || value is string)
-                continue;
-            var number = value.ToDouble(CultureInfo.InvariantCulture);
-            var (min, max) = ((double)range.ConstructorArguments[0].Value!, (double)range.ConstructorArguments[1].Value!);
-            // As one writes it in the attribute.
-            var name = method.Data.AttributeConstructor!.Parameters.FirstOrDefault(p => string.Equals(p.Name, place.Name, StringComparison.OrdinalIgnoreCase))?.Name ?? place.Name;
-            if (!(number >= min && number <= max))
-                diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(name).span, name, Text(number), method.Name, Text(min), Text(max));
-        }
-    }
-
     private static void ReadClaims(DeclaredMethod method, DiagnosticList diagnostics)
     {
         foreach (var property in DeclaredMethod.Properties(method.Type))
@@ -62,7 +43,7 @@ internal static class DeclarationParser
             {
                 if (property.Type.SpecialType == SpecialType.System_String && value?.Value is string targets)
                     Read(method, property.Name, adapts, targets, diagnostics, isWritten: method.PlaceOf(property.Name).argument is not null);
-                else if (property.Type.SpecialType != SpecialType.System_String && value is { } given && !IsDefault(given))
+                else if (property.Type.SpecialType != SpecialType.System_String && value is { } given && !DeclaredMethod.IsNothing(given))
                     Read(method, property.Name, adapts, TargetsOf(adapts), diagnostics);
             }
 
@@ -82,23 +63,30 @@ internal static class DeclarationParser
             return;
         }
 
-        var hosts = Named(adapts, "Hosts") is { Kind: TypedConstantKind.Array } array ? array.Values.Select(v => v.Value).OfType<INamedTypeSymbol>().ToList() : [];
-        method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, Named(adapts, "Optional")?.Value is true, Named(adapts, "TakesParts")?.Value is true)
-            { IsWritten = isWritten, MergesForAll = Named(adapts, "MergesForAll")?.Value is true });
+        var hosts = DeclaredMethod.Named(adapts, "Hosts") is { Kind: TypedConstantKind.Array } array ? array.Values.Select(v => v.Value).OfType<INamedTypeSymbol>().ToList() : [];
+        method.Claims.Add(new DeclaredClaim(method, property, (SiteKind)(int)adapts.ConstructorArguments[0].Value!, targets, hosts, DeclaredMethod.Named(adapts, "Optional")?.Value is true, DeclaredMethod.Named(adapts, "TakesParts")?.Value is true)
+        {
+            IsWritten = isWritten,
+            MergesForAll = DeclaredMethod.Named(adapts, "MergesForAll")?.Value is true,
+            Inputs = DeclaredMethod.Named(adapts, "Inputs") is { Kind: TypedConstantKind.Array } roles ? [.. roles.Values.Select(NameOf)] : [],
+            Needs = DeclaredMethod.Named(adapts, "Needs")?.Value as string,
+            Exclusive = DeclaredMethod.Named(adapts, "Exclusive")?.Value as string,
+            IsSingle = DeclaredMethod.Named(adapts, "Single")?.Value is true,
+            LeftOut = ValuesBeside("LeavesOutAttribute").Select(v => v.Kind != TypedConstantKind.Array && v.Value is string left && TargetList.TryParse(left, out var list, out _) ? list : null).FirstOrDefault(list => list is not null),
+            IsOfSomeBlocks = ValuesBeside("LeavesOutAttribute").Concat(ValuesBeside("BlocksAttribute")).Any(v => v is { Kind: TypedConstantKind.Array, IsNull: false }),
+        });
+
+        // The values of properties that say something about the targets of this one.
+        IEnumerable<TypedConstant> ValuesBeside(string attribute) =>
+            from other in DeclaredMethod.Properties(method.Type)
+            where DeclaredMethod.AttributesOf(other, attribute).Any(a => a.ConstructorArguments is [{ Value: string name }] && name == property)
+            let value = method.ValueOf(other.Name)
+            where value is not null
+            select value.Value;
     }
 
-    private static string TargetsOf(AttributeData adapts) => Named(adapts, "Targets")?.Value as string ?? "";
+    /// <summary>The name of an enum's member.</summary>
+    public static string NameOf(TypedConstant value) => value.Type!.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => Equals(f.ConstantValue, value.Value))?.Name ?? value.Value?.ToString() ?? "null";
 
-    private static TypedConstant? Named(AttributeData data, string name)
-    {
-        foreach (var argument in data.NamedArguments)
-            if (argument.Key == name)
-                return argument.Value;
-        return null;
-    }
-
-    private static bool IsDefault(TypedConstant value) =>
-        value.Kind == TypedConstantKind.Array ? value.IsNull || value.Values.Length == 0 : value.Value is null or false or 0;
-
-    private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
+    private static string TargetsOf(AttributeData adapts) => DeclaredMethod.Named(adapts, "Targets")?.Value as string ?? "";
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -43,6 +44,23 @@ internal sealed class DeclaredMethod
     /// <summary>The constant of a constructor parameter or property, by name; null where neither the declaration nor a default gives one.</summary>
     public TypedConstant? ValueOf(string name) => Values.TryGetValue(name, out var value) ? value : null;
 
+    /// <summary>Whether a property has a value that says something: neither null, false, 0 nor empty.</summary>
+    public bool IsSet(string name) => ValueOf(name) is { } value && !IsNothing(value);
+
+    /// <summary>Whether the declaration itself gives a property a value, and one that says something other than the method's own default.</summary>
+    public bool Sets(string name) => PlaceOf(name).argument is not null && IsSet(name)
+        && Data.AttributeConstructor!.Parameters.FirstOrDefault(p => IsCalled(p.Name, name)) is var parameter
+        && !(parameter is { HasExplicitDefaultValue: true } && ValueOf(name) is { } value && value.Kind != TypedConstantKind.Array && Equals(parameter.ExplicitDefaultValue, value.Value));
+
+    /// <summary>A property's name as one writes it in the attribute.</summary>
+    public string WrittenName(string property) => Data.AttributeConstructor!.Parameters.FirstOrDefault(p => IsCalled(p.Name, property))?.Name ?? property;
+
+    /// <summary>Whether a value says nothing: null, false, 0 or empty.</summary>
+    public static bool IsNothing(TypedConstant value) => value.IsNull
+        || (value.Kind == TypedConstantKind.Array ? value.Values.Length == 0 : value.Value switch { bool flag => !flag, string text => text.Length == 0, IConvertible number => number.ToDouble(CultureInfo.InvariantCulture) == 0, _ => false });
+
+    private static bool IsCalled(string name, string property) => string.Equals(name, property, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Where a value stands in the user's code.</summary>
     public (AttributeArgumentSyntax? argument, TextSpan span) PlaceOf(string name)
     {
@@ -51,7 +69,7 @@ internal sealed class DeclaredMethod
         {
             var given = arguments[i].NameEquals?.Name.Identifier.ValueText ?? arguments[i].NameColon?.Name.Identifier.ValueText
                 ?? (i < Data.AttributeConstructor!.Parameters.Length ? Data.AttributeConstructor.Parameters[i].Name : "");
-            if (string.Equals(given, name, StringComparison.OrdinalIgnoreCase))
+            if (IsCalled(given, name))
                 return (arguments[i], arguments[i].Expression.Span);
         }
 
@@ -64,6 +82,18 @@ internal sealed class DeclaredMethod
         for (INamedTypeSymbol? current = type; current is not null; current = current.BaseType)
             foreach (var property in current.GetMembers().OfType<IPropertySymbol>())
                 yield return property;
+    }
+
+    /// <summary>The arguments of an attribute of PeftGen's that stands on a symbol, of each that does.</summary>
+    public static IEnumerable<IReadOnlyList<TypedConstant>> ArgumentsOf(ISymbol symbol, string attribute) => AttributesOf(symbol, attribute).Select(a => (IReadOnlyList<TypedConstant>)a.ConstructorArguments);
+
+    /// <summary>A named argument of an attribute; null: it is not given.</summary>
+    public static TypedConstant? Named(AttributeData data, string name)
+    {
+        foreach (var argument in data.NamedArguments)
+            if (argument.Key == name)
+                return argument.Value;
+        return null;
     }
 
     public static bool Has(ISymbol symbol, string attribute) => AttributesOf(symbol, attribute).Any();
@@ -102,6 +132,24 @@ internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, Sit
 
     /// <summary>Whether merging is meant for every layer that has the same weight.</summary>
     public bool MergesForAll { get; init; }
+
+    /// <summary>What a group has one of at a place; null: several may meet there.</summary>
+    public string? Exclusive { get; init; }
+
+    /// <summary>Whether a group has one place for it.</summary>
+    public bool IsSingle { get; init; }
+
+    /// <summary>The targets that are left out; null: none.</summary>
+    public TargetList? LeftOut { get; init; }
+
+    /// <summary>For inputs: the roles that a method of the model has to take.</summary>
+    public IReadOnlyList<string> Inputs { get; init; } = [];
+
+    /// <summary>The role that a layer below has to have; null: none.</summary>
+    public string? Needs { get; init; }
+
+    /// <summary>Whether only some blocks are meant, by their numbers.</summary>
+    public bool IsOfSomeBlocks { get; init; }
 
     /// <summary>Where one target stands: the very characters of a plain string literal, else the expression.</summary>
     public TextSpan SpanOf(TargetItem item) => SpanOf(item.Start, item.Length);

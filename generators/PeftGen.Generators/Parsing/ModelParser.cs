@@ -28,6 +28,7 @@ internal static class ModelParser
         var abstractly = new HashSet<ModelClass>();
         var certain = new HashSet<ModelClass>();
         var matches = new List<TargetMatch>();
+        var walkers = new Dictionary<ModelClass, PlaceWalker>();
 
         var report = project.Reports ? new ReportBuilder(scanner) : null;
         foreach (var symbol in named.Declaring())
@@ -50,6 +51,7 @@ internal static class ModelParser
                 finder.Match(method);
             report?.Add(root, methods, walker, finder.Matches);
             roots[root] = methods;
+            walkers[root] = walker;
             Group.Of(methods, diagnostics);
             Merge(holders, walker.Holders);
             abstractly.UnionWith(walker.Abstractly);
@@ -66,7 +68,7 @@ internal static class ModelParser
             .Union(sites.Linears.Keys.Where(type => !PartialCheck.Passes(type, false, certain.Contains(type), diagnostics))).ToList();
         if (closed.Count > 0)
             reach = new Reachability(graph, scanner, sites, holders, abstractly, roots.Keys, closed);
-        ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, matches, diagnostics));
+        ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, walkers, matches, diagnostics));
         // Where the parameters of such a layer are sites, too, its slot runs it through its node.
         abstractly.UnionWith(sites.Linears.Keys);
         var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);

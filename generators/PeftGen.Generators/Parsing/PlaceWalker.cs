@@ -31,6 +31,9 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
 {
     public bool IsLinear { get; init; }
 
+    /// <summary>Whether it is there in every model of the root: each on the way is declared by its own type, and none may be null.</summary>
+    public bool IsCertain { get; init; }
+
     /// <summary>The linear layer of the user's own that lies there; null: none.</summary>
     public OwnLinear? OwnLinear { get; init; }
 
@@ -58,6 +61,9 @@ internal sealed class PlaceWalker
 
     public List<Place> Places { get; } = [];
 
+    /// <summary>Whether all places were met: of a very large model some are left out.</summary>
+    public bool IsComplete => Places.Count <= MostPlaces;
+
     /// <summary>For each class met, the classes that hold it.</summary>
     public Dictionary<ModelClass, HashSet<ModelClass>> Holders { get; } = [];
 
@@ -70,11 +76,16 @@ internal sealed class PlaceWalker
     public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, CancellationToken cancel)
     {
         var walker = new PlaceWalker(graph, linears, cancel);
-        walker.WalkClass(root, "", null, true);
+        walker.WalkClass(root, "", null, root, true);
         return walker;
     }
 
-    private void WalkClass(ModelClass type, string path, ModelClass? holder, bool isCertain)
+    /// <param name="type">What may stand there.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="holder">The class that holds it; null: it is the root.</param>
+    /// <param name="sure">The class whose members are there in every model; null: there may be nothing.</param>
+    /// <param name="isCertain">Whether each class on the way is declared by its own type.</param>
+    private void WalkClass(ModelClass type, string path, ModelClass? holder, ModelClass? sure, bool isCertain)
     {
         _cancel.ThrowIfCancellationRequested();
         if (!Holders.TryGetValue(type, out var holders))
@@ -89,34 +100,34 @@ internal sealed class PlaceWalker
         if (depth >= 2 || Places.Count > MostPlaces)
             return;
         _onPath[type] = depth + 1;
-        Places.Add(new Place(PlaceKind.Module, path, type, null, type.Symbol));
+        Places.Add(new Place(PlaceKind.Module, path, type, null, type.Symbol) { IsCertain = sure == type });
         foreach (var ancestor in type.Lineage)
             foreach (var child in ancestor.Own)
-                WalkChild(type, ancestor, child, Join(path, child.ElementPath), isCertain);
+                WalkChild(type, ancestor, child, Join(path, child.ElementPath), isCertain, sure?.Lineage.Contains(ancestor) == true && !child.IsNullable);
         _onPath[type] = depth;
     }
 
-    private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path, bool isCertain)
+    private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path, bool isCertain, bool isThere)
     {
         switch (child.Shape)
         {
             case ChildShape.Parameter:
-                Places.Add(new Place(PlaceKind.Parameter, path, owner, child, child.Type));
+                Places.Add(new Place(PlaceKind.Parameter, path, owner, child, child.Type) { IsCertain = isThere });
                 return;
             case ChildShape.BuiltIn:
-                AddLayer(owner, child, path, child.Type);
+                AddLayer(owner, child, path, child.Type, isThere);
                 if (IsForeign(child.Type))
                     WalkForeign(owner, child, (INamedTypeSymbol)child.Type, path, 0);
                 return;
             case ChildShape.Composite when _linears.Of(child.Type) is { } linear:
-                Places.Add(new Place(PlaceKind.Layer, path, owner, child, child.Type) { IsLinear = true, OwnLinear = linear });
+                Places.Add(new Place(PlaceKind.Layer, path, owner, child, child.Type) { IsLinear = true, OwnLinear = linear, IsCertain = isThere });
                 break;
             case ChildShape.Sequential:
                 foreach (var name in SequentialNames.In(owner.Symbol).Append("*"))
-                    AddLayer(owner, child, Join(path, name), null);
+                    AddLayer(owner, child, Join(path, name), null, false);
                 break;
             case ChildShape.Abstract when _graph.Known.IsTensorToTensor(child.Type):
-                AddLayer(owner, child, path, null);
+                AddLayer(owner, child, path, null, false);
                 goto case ChildShape.Sequential;
         }
 
@@ -127,17 +138,17 @@ internal sealed class PlaceWalker
                 Abstractly.Add(candidate);
             // Any class may stand in an abstract place: those already met are linked, but not walked at every path again.
             if (isNew || child.Shape == ChildShape.Composite || !_onPath.ContainsKey(candidate) || _onPath[candidate] == 0)
-                WalkClass(candidate, child.Shape == ChildShape.Sequential ? Join(path, "*") : path, holder, isCertain && child.Shape == ChildShape.Composite);
+                WalkClass(candidate, child.Shape == ChildShape.Sequential ? Join(path, "*") : path, holder, isThere && child.Shape == ChildShape.Composite ? _graph.ClassOf(child.Type) : null, isCertain && child.Shape == ChildShape.Composite);
             else
                 Holders[candidate].Add(holder);
         }
     }
 
-    private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type)
+    private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type, bool isThere)
     {
-        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type) });
+        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type), IsCertain = isThere });
         foreach (var parameter in new[] { "weight", "bias" })
-            Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type));
+            Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type) { IsCertain = isThere });
     }
 
     private bool IsForeign(ITypeSymbol type) =>

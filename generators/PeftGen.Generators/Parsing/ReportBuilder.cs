@@ -8,7 +8,8 @@ namespace PeftGen.Generators.Parsing;
 /// <param name="Item">The target.</param>
 /// <param name="Place">The place.</param>
 /// <param name="IsSite">Whether an adapter can stand there.</param>
-internal sealed record TargetMatch(DeclaredClaim Claim, ResolvedItem Item, Place Place, bool IsSite);
+/// <param name="Extent">How much of the place is meant.</param>
+internal sealed record TargetMatch(DeclaredClaim Claim, ResolvedItem Item, Place Place, bool IsSite, Extent Extent);
 
 /// <summary>Puts what the parser knows into the report. Works only where a project asks for it.</summary>
 internal sealed class ReportBuilder(BodyScanner scanner)

@@ -6,7 +6,8 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>What a root has besides its bodies: groups, factories, entries.</summary>
 internal static class RootModelBuilder
 {
-    private static readonly Dictionary<string, string> RoleNames = new()
+    /// <summary>What the names of parameters tell.</summary>
+    public static readonly IReadOnlyDictionary<string, string> RoleNames = new Dictionary<string, string>
     {
         ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
         ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
@@ -55,7 +56,8 @@ internal static class RootModelBuilder
             method.Type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), parameter, DeclaredValues.Creation(method), $"[{method.Syntax.ToString()}]");
     }
 
-    private static IEnumerable<EntryModel> Entries(ModelClass type, ModelGraph graph, BodyScanner scanner, Reachability reach)
+    /// <summary>The methods by which a program runs a root through an adapter.</summary>
+    public static IEnumerable<EntryModel> Entries(ModelClass type, ModelGraph graph, BodyScanner scanner, Reachability reach)
     {
         var seen = new HashSet<string>();
         foreach (var scan in type.Lineage.SelectMany(scanner.Scan))
@@ -89,7 +91,8 @@ internal static class RootModelBuilder
             : EntryForm.Value;
     }
 
-    private static string? RoleOf(IParameterSymbol parameter)
+    /// <summary>The role of a parameter, by its attribute or its name; null: none.</summary>
+    public static string? RoleOf(IParameterSymbol parameter)
     {
         if (DeclaredMethod.AttributesOf(parameter, "InputAttribute").FirstOrDefault() is { } data)
             return data.AttributeConstructor!.Parameters[0].Type.GetMembers().OfType<IFieldSymbol>().First(f => Equals(f.ConstantValue, data.ConstructorArguments[0].Value)).Name;

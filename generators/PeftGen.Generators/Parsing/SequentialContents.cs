@@ -12,25 +12,11 @@ internal sealed class SequentialContents(Compilation compilation, KnownTypes kno
     {
         if (child.IsList || child.Shape != ChildShape.Sequential)
             return null;
-        var values = new List<ExpressionSyntax>();
-        foreach (var part in SourceOrder.PartsOf(child.Symbol.ContainingType))
-            foreach (var node in part.DescendantNodes())
-                switch (node)
-                {
-                    case VariableDeclaratorSyntax { Initializer.Value: var value, Identifier.ValueText: var name, Parent.Parent: FieldDeclarationSyntax } when name == child.Name:
-                        values.Add(value);
-                        break;
-                    case PropertyDeclarationSyntax { Initializer.Value: var value, Identifier.ValueText: var name } when name == child.Name:
-                        values.Add(value);
-                        break;
-                    case AssignmentExpressionSyntax assignment when Names(assignment.Left, child):
-                        values.Add(assignment.Right);
-                        break;
-                    // What is added later may be anything.
-                    case MemberAccessExpressionSyntax { Name.Identifier.ValueText: "Add" or "append" or "add_module" or "register_module", Expression: var receiver } when Names(receiver, child):
-                        return null;
-                }
-
+        // What is added later may be anything.
+        if (SourceOrder.PartsOf(child.Symbol.ContainingType).SelectMany(part => part.DescendantNodes()).OfType<MemberAccessExpressionSyntax>()
+            .Any(access => access.Name.Identifier.ValueText is "Add" or "append" or "add_module" or "register_module" && AssignedValues.Names(access.Expression, child)))
+            return null;
+        var values = AssignedValues.Of(child);
         var types = new List<ITypeSymbol>();
         foreach (var value in values)
         {
@@ -48,8 +34,6 @@ internal sealed class SequentialContents(Compilation compilation, KnownTypes kno
 
         return values.Count == 0 ? null : types;
     }
-
-    private static bool Names(ExpressionSyntax expression, ModelChild child) => NameOf(expression) == child.Name && expression is IdentifierNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax };
 
     private static string? NameOf(ExpressionSyntax expression) => expression switch
     {

@@ -35,8 +35,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
 {
     private const int MostSuggestions = 3;
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
-    private readonly Dictionary<(string? group, string path), List<(DeclaredMethod method, Place place)>> _taken = [];
-
     private readonly Dictionary<SiteKind, List<Place>> _inBodies = [];
 
     /// <summary>What targets met, for the report.</summary>
@@ -53,15 +51,16 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             }
 
             var places = claim.Kind is SiteKind.Layer or SiteKind.Parameter ? walker.Places : PlacesInBodies(claim.Kind);
+            var leftOut = claim.LeftOut?.Resolve(_candidates);
             var items = claim.Targets.Resolve(_candidates).Items;
             var inVain = new List<(ResolvedItem item, List<Place> matched)>();
             foreach (var item in items)
             {
-                var matched = places.Where(place => Meets(claim.Kind, item, place)).ToList();
+                var matched = places.Where(place => Extents.Meets(claim.Kind, item, place)).ToList();
                 if (item.Role is not null)
                     ReportRole(claim, item, matched);
                 var usable = matched.Where(place => IsUsable(claim, item, place)).ToList();
-                Matches.AddRange(matched.Select(place => new TargetMatch(claim, item, place, usable.Contains(place))));
+                Matches.AddRange(matched.Select(place => new TargetMatch(claim, item, place, usable.Contains(place), Extents.Of(claim, item, leftOut, place))));
                 var unknown = item.Item.Parts is null ? [] : walker.Places.Where(p => p.Kind == PlaceKind.Layer && p.IsLinear && item.MatchesPath(p.Candidate) && !item.Matches(p.Candidate)).ToList();
                 ReportUnknownParts(claim, item, unknown);
                 if (usable.Count == 0 && unknown.Count == 0)
@@ -77,16 +76,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 foreach (var (item, matched) in inVain)
                     ReportNothing(claim, item, matched);
         }
-    }
-
-    private static bool Meets(SiteKind kind, ResolvedItem item, Place place)
-    {
-        if (kind != SiteKind.Parameter)
-            return item.Matches(place.Candidate);
-        for (var end = place.Path.Length; end > 0; end = place.Path.LastIndexOf('.', end - 1))
-            if (item.Matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length) { Parts = end == place.Path.Length ? place.Parts : null }))
-                return true;
-        return false;
     }
 
     private bool IsUsable(DeclaredClaim claim, ResolvedItem item, Place place)
@@ -112,8 +101,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
 
     private void Take(DeclaredClaim claim, Place place)
     {
-        if (claim.Kind is SiteKind.Layer or SiteKind.Residual)
-            CheckExclusive(claim, place);
         if (place.Child is null)
         {
             sites.Bodies.Add((place.Owner, claim.Kind));
@@ -141,26 +128,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
     }
 
     private static string Join(string path, string name) => path.Length == 0 ? name : name.Length == 0 ? path : $"{path}.{name}";
-
-    private void CheckExclusive(DeclaredClaim claim, Place place)
-    {
-        var key = (claim.Method.Group, claim.Kind == SiteKind.Layer ? place.Path : $"{claim.Kind} {place.Path}");
-        if (!_taken.TryGetValue(key, out var taken))
-            _taken[key] = taken = [];
-        foreach (var (other, _) in taken)
-        {
-            if (ReferenceEquals(other, claim.Method))
-                continue;
-            var same = SymbolEqualityComparer.Default.Equals(other.Type, claim.Method.Type);
-            // A residual's sum is one slot's.
-            if (same || !other.Composes || !claim.Method.Composes || claim.Kind == SiteKind.Residual)
-                Report("PG008", claim.Method, claim.Method.Syntax.Span, other.Name, claim.Method.Name, place.Owner.Symbol.Name, place.Child?.Name ?? $"{place.Path.Substring(place.Path.LastIndexOf('.') + 1)} (the residual)",
-                    claim.Method.Group is null ? "one group" : $"the group '{claim.Method.Group}'",
-                    same ? "give them different targets, or put one into a group of its own with Group = \"…\"" : "they do not compose; put one into a group of its own with Group = \"…\"");
-        }
-
-        taken.Add((claim.Method, place));
-    }
 
     private void ReportNothing(DeclaredClaim claim, ResolvedItem item, List<Place> matched)
     {

@@ -53,6 +53,8 @@ internal sealed class AdapterCreation
     /// <summary>Fills an empty tree.</summary>
     public void Fill(AdapterNode root, nn.Module host)
     {
+        // The root has one such site, and what is shared behind it is made before that is met.
+        Exclusion.Check("the model's inputs", _methods.SelectMany(m => m.Claims.Where(c => c.Claim.Kind == SiteKind.Input).Select(c => (m.Method, c.Claim))));
         using (no_grad())
         using (NewDisposeScope())
         {
@@ -191,6 +193,7 @@ internal sealed class AdapterCreation
     {
         var linear = HostLinear.Is(host.Module);
         var slots = new List<T>();
+        var takers = new List<(AdaptAttribute method, Claim claim, Slot slot)>();
         var layerClaimed = kind == SiteKind.Layer && _methods.Any(m => m.Claims.Any(c => c.Claim.Kind == SiteKind.Layer && c.Matches(path, linear)));
         _compiled.Add(path);
         // What a built-in layer returns is an output, too.
@@ -210,6 +213,7 @@ internal sealed class AdapterCreation
                 if (claim.Claim is { Kind: SiteKind.Layer, TakesParts: false } && claim.PartsOf(path) is { } parts)
                     throw new AdapterException($"{path}: {method.Method.GetType().Name} acts on whole layers, and the targets '{claim.Claim.Targets}' mean the parts {string.Join(", ", parts)} of this one. Name the layer itself.");
                 var site = new Site(this, claim.Claim.Kind, claim, path, host, owner, layerClaimed);
+                Exclusion.Check(path, takers.Select(t => (t.method, t.claim)).Append((method.Method, claim.Claim)));
                 _asked = method.Method;
                 _met.Add(claim);
                 var made = claim == method.Whole ? TrainedParts.CreateSlot(site, method.Method.ModuleNames) : method.Method.CreateSlot(site);
@@ -217,10 +221,11 @@ internal sealed class AdapterCreation
                 var slot = (made is OutputSlot output && kind == SiteKind.Layer ? new OutputLayer(path, output) : made) as T ?? throw new AdapterException(
                     $"{path}: {method.Method.GetType().Name} made a slot for a {claim.Claim.Kind} site that is no {typeof(T).Name}. CreateSlot has to return a {typeof(T).Name} there.");
                 slots.Add(slot);
+                takers.Add((method.Method, claim.Claim, slot));
             }
         }
 
-        Exclusion.CheckCopies(path, slots.Where(slot => slot.ReplacesHost).Select(slot => (_methodOf[slot], (Slot)slot)));
+        Exclusion.CheckCopies(path, takers.Select(t => (t.method, t.slot)));
         return slots switch
         {
             [] => null,
@@ -229,7 +234,7 @@ internal sealed class AdapterCreation
             _ when slots is List<AttentionSlot> attentions => new ChainedAttention(path, attentions),
             _ when slots is List<OutputSlot> outputs => new ChainedOutput(path, outputs),
             _ when slots is List<InputSlot> inputs => new ChainedInput(path, inputs),
-            _ => throw new AdapterException($"{path}: {slots.Count} methods want the same {kind} site. Put them into groups of their own."),
+            _ => throw Exclusion.TakenTwice(path, kind, takers.Select(t => t.method)),
         };
     }
 

@@ -154,17 +154,19 @@ internal static class AdapterFolder
     /// <param name="part">Which of several files it is, where AdapterHub keeps the adapter as several.</param>
     public static Dictionary<string, Tensor> TensorsOf(AdapterNode adapter, FileFormat format, string name, int part = 0)
     {
-        var tensors = new Dictionary<string, Tensor>();
         var ownName = $"{{name.{part}}}";
-        foreach (var slot in adapter.Slots())
-            foreach (var (pattern, value) in slot.Stored(format))
-            {
-                if (PartOf(pattern) is { } of ? of != part : part > 0)
-                    continue;
-                var key = pattern.Replace("{name}", name, StringComparison.Ordinal).Replace(ownName, name, StringComparison.Ordinal);
-                if (!tensors.TryAdd(key, value) && TensorIdentity.Of(tensors[key]) != TensorIdentity.Of(value))
-                    throw new AdapterException($"{slot.Path}: two methods of the group call a tensor '{key}' in files. Give one of them a group of its own.");
-            }
+        var stored = adapter.Slots().SelectMany(slot => slot.Stored(format).Select(tensor => (slot, tensor)))
+            .Where(s => PartOf(s.tensor.Key) is { } of ? of == part : part == 0)
+            .Select(s => (s.slot, key: s.tensor.Key.Replace("{name}", name, StringComparison.Ordinal).Replace(ownName, name, StringComparison.Ordinal), value: s.tensor.Value)).ToList();
+        // Where methods of a group call their tensors alike, the method's own name stands in front.
+        var ambiguous = stored.GroupBy(s => s.key).Where(same => same.DistinctBy(s => TensorIdentity.Of(s.value)).Skip(1).Any()).Select(same => same.Key).ToHashSet();
+        var tensors = new Dictionary<string, Tensor>();
+        foreach (var (slot, key, value) in stored)
+        {
+            var own = ambiguous.Contains(key) ? $"{adapter.Root!.MethodOf(slot)?.PeftType}.{key}" : key;
+            if (!tensors.TryAdd(own, value) && TensorIdentity.Of(tensors[own]) != TensorIdentity.Of(value))
+                throw new AdapterException($"{slot.Path}: two methods of the group call a tensor '{key}' in files. Give one of them a group of its own.");
+        }
 
         return tensors;
     }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftGen.Checkpoints;
 using PeftGen.Methods;
+using TorchSharp.Modules;
 
 namespace PeftGen;
 
@@ -25,7 +26,7 @@ public abstract class AdaptAttribute : Attribute
     /// The library makes the copies, and reads and writes the names as HF PEFT's <c>modules_to_save</c>, for all methods alike; <see cref="Claims"/>, <see cref="CreateSlot"/>, <see cref="ReadConfig"/> and
     /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values. Claims of the method on parameters do not reach into what trains whole.
     /// </remarks>
-    [Adapts(SiteKind.Parameter, Optional = true)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)], Optional = true)]
     public string? ModulesToSave { get; set; }
 
     /// <summary>What the copies of <see cref="ModulesToSave"/> are called in files.</summary>
@@ -108,6 +109,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>How many of the last blocks may match; null: all.</summary>
     public int? LastBlocks { get; init; }
+
+    /// <summary>What a group has one of at a place, for example a prompt: claims of several methods that name the same exclude each other there. Null: they may meet. See <see cref="AdaptsAttribute.Exclusive"/>.</summary>
+    public string? Exclusive { get; init; }
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }

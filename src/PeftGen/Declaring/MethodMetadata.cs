@@ -25,11 +25,23 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     /// <summary>Whether it is no mistake if a target matches nothing (PEFT's <c>modules_to_save</c> may name heads that this model lacks). Of a list that the user wrote at least one has to match.</summary>
     public bool Optional { get; set; }
 
+    /// <summary>What a group has one of at a place, in a word or two: <c>prompt</c>. Two declarations of a group that name the same at one place are an error. Null: several may meet there. The claim says it, too, see <see cref="Claim.Exclusive"/>.</summary>
+    public string? Exclusive { get; set; }
+
+    /// <summary>For inputs: those that a method of the model has to take, since slots replace them; a model without is an error.</summary>
+    public InputRole[] Inputs { get; set; } = [];
+
+    /// <summary>A role of <see cref="RoleTable"/> that a layer below the site has to have, since the method reads its sizes; sites without are an error. Null: none.</summary>
+    public string? Needs { get; set; }
+
+    /// <summary>Whether a group has only one place for what <see cref="Exclusive"/> names, so that targets that mean two are an error.</summary>
+    public bool Single { get; set; }
+
     /// <summary>Whether what merging writes into a weight is meant for every layer that has it, so that a tie is no obstacle.</summary>
     public bool MergesForAll { get; set; }
 }
 
-/// <summary>The numbers that a constructor parameter or property of a method may have; others are an error at compile time.</summary>
+/// <summary>The numbers that a constructor parameter or property of a method may have, or each of a list of them; others are an error at compile time.</summary>
 /// <param name="min">The smallest value, included.</param>
 /// <param name="max">The largest value, included.</param>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]

@@ -9,13 +9,82 @@ public sealed class WithinAttribute(string targets) : Attribute
     public string Targets { get; } = targets;
 }
 
-/// <summary>On a property of a method that lists targets to leave out of another property; one that leaves out nothing is a warning.</summary>
+/// <summary>On a property of a method that lists targets to leave out of another property, or numbers of blocks; a target that leaves out nothing is a warning.</summary>
 /// <param name="targets">The name of the other property.</param>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class LeavesOutAttribute(string targets) : Attribute
 {
     /// <summary>The name of the other property.</summary>
     public string Targets { get; } = targets;
+}
+
+/// <summary>On a property of a method that lists numbers of blocks: sites of another property are in these alone.</summary>
+/// <param name="targets">The name of the other property.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class BlocksAttribute(string targets) : Attribute
+{
+    /// <summary>The name of the other property.</summary>
+    public string Targets { get; } = targets;
+}
+
+/// <summary>On a property of a method: where it is set, only some of the layers can carry the method that could without it; others among the sites of another property are an error.</summary>
+/// <remarks>On a property that lists targets <see cref="WithinAttribute">within</see> the other it is these that are meant.</remarks>
+/// <param name="targets">The name of the other property.</param>
+/// <param name="hosts">The built-in layers that can carry it.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class NeedsHostsAttribute(string targets, params Type[] hosts) : Attribute
+{
+    /// <summary>The name of the other property.</summary>
+    public string Targets { get; } = targets;
+
+    /// <summary>The built-in layers that can carry it.</summary>
+    public IReadOnlyList<Type> Hosts { get; } = hosts;
+}
+
+/// <summary>On a property of a method: what it says has to fit what the layers among the sites of another property are made with; it is an error where that is a constant and does not.</summary>
+/// <param name="targets">The name of the other property.</param>
+/// <param name="relation">How it has to fit.</param>
+/// <param name="argument">The name of the argument that the layers are made with: <c>groups</c>.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class FitsAttribute(string targets, Fit relation, string argument) : Attribute
+{
+    /// <summary>The name of the other property.</summary>
+    public string Targets { get; } = targets;
+
+    /// <summary>How it has to fit.</summary>
+    public Fit Relation { get; } = relation;
+
+    /// <summary>The name of the argument.</summary>
+    public string Argument { get; } = argument;
+
+    /// <summary>The name of a property that, where it is set, gives some layers another number, so that nothing is known; null: there is none.</summary>
+    public string? Unless { get; set; }
+}
+
+/// <summary>How a number has to fit an argument that a layer is made with.</summary>
+public enum Fit
+{
+    /// <summary>It is a multiple of it.</summary>
+    Multiple,
+
+    /// <summary>It, or each of several, is less.</summary>
+    Below,
+}
+
+/// <summary>On a number of a method: it has to divide the width of the states at its residual sites, and that width when it is reduced; it is an error where the sizes are constants and it does not.</summary>
+/// <param name="reduction">The name of the property by which the width is divided and rounded down.</param>
+/// <param name="default">The number where a declaration does not give it.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class DividesWidthAttribute(string reduction, int @default) : Attribute
+{
+    /// <summary>The name of the property by which the width is divided.</summary>
+    public string Reduction { get; } = reduction;
+
+    /// <summary>The number where a declaration does not give it.</summary>
+    public int Default { get; } = @default;
+
+    /// <summary>The name of a property that, where it is set, gives some sites another reduction; null: there is none.</summary>
+    public string? Unless { get; set; }
 }
 
 /// <summary>On a constructor parameter of a method: more than a layer's smaller size is of no use, so it is a warning where that size is a constant.</summary>

@@ -16,6 +16,9 @@ public sealed class Role
     /// <summary>The role's name, for example <c>ffn_out</c>.</summary>
     public string Name { get; }
 
+    /// <summary>One of the names that the families give it, for messages.</summary>
+    internal string Example => _patterns[0].Text;
+
     /// <summary>Whether the module at a path has this role.</summary>
     public bool Matches(string path) => _patterns.Any(p => p.Matches(path)) && !_except.Any(p => p.Matches(path));
 

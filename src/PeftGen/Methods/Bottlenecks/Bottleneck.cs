@@ -42,15 +42,18 @@ public class Bottleneck : AdaptAttribute
     public string ReductionPattern { get; set; } = "";
 
     /// <summary>The blocks that get no adapter, counted as for <see cref="ReductionPattern"/>; null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>
     /// The non-linearity f, by its name in Hugging Face's configurations: relu, gelu, gelu_new, swish, silu, leakyrelu, tanh, sigmoid and others.
     /// Default: relu.
     /// </summary>
+    [OneOf(Methods.NonLinearity.Names)]
     public string NonLinearity { get; set; } = "relu";
 
     /// <summary>The fixed scaling s of the adapter's output. Default: 1.</summary>
+    [OverriddenBy(nameof(LearnedScaling))]
     public double Scaling { get; set; } = 1;
 
     /// <summary>Whether the scaling is learned instead, starting at 1, as one number or one for each channel. Default: it is fixed.</summary>
@@ -66,6 +69,7 @@ public class Bottleneck : AdaptAttribute
     public bool OriginalLnAfter { get; set; } = true;
 
     /// <summary>With <see cref="OriginalLnBefore"/>: what is added around the adapter. Default: h.</summary>
+    [OverriddenBy(nameof(Parallel))]
     public AdapterResidual ResidualBeforeLn { get; set; }
 
     /// <summary>Whether a layer norm of the adapter's own stands before D.</summary>
@@ -75,12 +79,14 @@ public class Bottleneck : AdaptAttribute
     public bool LnAfter { get; set; }
 
     /// <summary>With <see cref="LnAfter"/>: whether what is added around the adapter is added before that norm.</summary>
+    [OnlyWith(nameof(LnAfter)), OverriddenBy(nameof(Parallel))]
     public bool AdapterResidualBeforeLn { get; set; }
 
     /// <summary>Whether a learned gate for each example multiplies the adapter's output (Mao et al., "UniPELT", 2022).</summary>
     public bool Gated { get; set; }
 
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    [OnlyWith(nameof(Gated))]
     public GatePooling Pooling { get; set; }
 
     /// <summary>The probability with which entries of the adapter's output are dropped in training. Default: 0.</summary>

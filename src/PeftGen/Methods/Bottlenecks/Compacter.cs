@@ -24,7 +24,7 @@ public class Compacter : Bottleneck
     }
 
     /// <summary>The number n of summands, and the size of the matrices A. Default: 4.</summary>
-    [InRange(1, 4096)]
+    [InRange(1, 4096), DividesWidth(nameof(Reduction), 4, Unless = nameof(ReductionPattern))]
     public int PhmDim { get; set; } = 4;
 
     /// <summary>The rank of each product LR. Default: 1.</summary>

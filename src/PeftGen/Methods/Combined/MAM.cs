@@ -23,7 +23,7 @@ public sealed class MAM(
     public double Reduction { get; } = reduction;
 
     /// <summary>The modules whose attention has a prefix.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
     public string PrefixTargets { get; } = prefixTargets;
 
     /// <summary>The modules whose residual sites have an adapter.</summary>

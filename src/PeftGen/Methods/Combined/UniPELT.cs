@@ -19,19 +19,21 @@ namespace PeftGen;
 /// <param name="loraTargets">The layers with LoRA; null: none. Default: queries and values.</param>
 /// <param name="prefixTargets">The modules whose attention has a prefix; null: none. Default: all.</param>
 /// <param name="adapterTargets">The modules whose residual sites have an adapter; null: none. Default: the feed-forward networks'.</param>
-[Merges(false)]
+[Merges(false), AtLeastOne(nameof(LoraTargets), nameof(PrefixTargets), nameof(AdapterTargets))]
 public sealed class UniPELT(
     [InRange(1, 65536)] int rank = 8, [InRange(1, 65536)] int length = 10, [InRange(1, 4096)] double reduction = 16,
     string? loraTargets = "q,v", string? prefixTargets = "**", string? adapterTargets = "ffn") : CombinedMethod
 {
     /// <summary>LoRA's rank.</summary>
+    [OnlyWith(nameof(LoraTargets))]
     public int Rank { get; } = rank;
 
     /// <summary>The prefix's number of positions.</summary>
-    [Adapts(SiteKind.Input, Targets = "**")]
+    [Adapts(SiteKind.Input, Targets = "**"), OnlyWith(nameof(PrefixTargets))]
     public int Length { get; } = length;
 
     /// <summary>How many times narrower the adapter's bottleneck is than the model.</summary>
+    [OnlyWith(nameof(AdapterTargets))]
     public double Reduction { get; } = reduction;
 
     /// <summary>The layers with LoRA; null: none.</summary>
@@ -39,7 +41,7 @@ public sealed class UniPELT(
     public string? LoraTargets { get; } = loraTargets;
 
     /// <summary>The modules whose attention has a prefix; null: none.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
     public string? PrefixTargets { get; } = prefixTargets;
 
     /// <summary>The modules whose residual sites have an adapter; null: none.</summary>
@@ -47,10 +49,11 @@ public sealed class UniPELT(
     public string? AdapterTargets { get; } = adapterTargets;
 
     /// <summary>The hidden width of the network that makes the prefix while it trains; 0: none. Default: 512.</summary>
-    [InRange(0, 1 << 20)]
+    [InRange(0, 1 << 20), OnlyWith(nameof(PrefixTargets))]
     public int Projection { get; set; } = 512;
 
     /// <summary>Where the text stands beside the prefix. Default: behind it; AdapterHub's is <see cref="PrefixPositions.Kept"/>.</summary>
+    [OnlyWith(nameof(PrefixTargets))]
     public PrefixPositions Positions { get; set; }
 
     /// <summary>Over which tokens the gates take their means. Default: real ones; all, padding too, as AdapterHub and the authors' code do, makes outputs depend on the padding of the batch.</summary>

@@ -7,6 +7,10 @@ namespace PeftGen.Methods;
 /// <summary>Non-linearities under the names that configurations have for them: those of Hugging Face's models, and AdapterHub's <c>leakyrelu</c>.</summary>
 internal static class NonLinearity
 {
+    /// <summary>All names, for the compiler.</summary>
+    public const string Names =
+        "relu,relu2,relu6,leakyrelu,leaky_relu,gelu,gelu_python,gelu_10,gelu_new,gelu_fast,gelu_accurate,gelu_pytorch_tanh,gelu_python_tanh,quick_gelu,swish,silu,mish,tanh,sigmoid,laplace,linear";
+
     private static readonly Dictionary<string, Func<Tensor, Tensor>> ByName = new(StringComparer.OrdinalIgnoreCase)
     {
         ["relu"] = static x => relu(x),

@@ -25,13 +25,13 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     internal static readonly IReadOnlyList<string> HubFields = ["inv_adapter", "inv_adapter_reduction_factor"];
 
     private const string Embeddings = "embeddings";
-    private const string Undoing = "inverse";
+    private const string Undoing = "inverse", Kind = "invertible adapter";
 
     /// <summary>How many times narrower F and G are inside than a half of the channels.</summary>
     public double Reduction { get; } = reduction;
 
     /// <summary>What returns the embeddings.</summary>
-    [Adapts(SiteKind.Output)]
+    [Adapts(SiteKind.Output, Exclusive = Kind, Single = true)]
     public string Targets { get; } = targets;
 
     /// <summary>The linear layers before which the change is undone.</summary>
@@ -39,6 +39,7 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     public string? Inverse { get; } = inverse;
 
     /// <summary>The non-linearity, by the name that Hugging Face's models have for it. Default: relu.</summary>
+    [OneOf(Methods.NonLinearity.Names)]
     public string NonLinearity { get; set; } = "relu";
 
     /// <inheritdoc/>
@@ -50,7 +51,7 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??=
     [
-        new Claim(SiteKind.Output, TargetList.Parse(Targets)),
+        new Claim(SiteKind.Output, TargetList.Parse(Targets)) { Exclusive = Kind },
         .. Inverse is null ? (Claim[])[] : [new Claim(SiteKind.Layer, TargetList.Parse(Inverse), Purpose: Undoing) { Optional = true }],
     ];
 

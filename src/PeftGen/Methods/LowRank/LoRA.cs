@@ -24,9 +24,11 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     private IReadOnlyList<Claim>? _claims;
 
     /// <summary>The rank of the update.</summary>
+    [Fits(nameof(Targets), Fit.Multiple, "groups", Unless = nameof(RankPattern))]
     public int Rank { get; } = rank;
 
     /// <summary>The numerator of the scaling.</summary>
+    [OverriddenBy(nameof(Gated))]
     public double Alpha { get; } = alpha;
 
     /// <summary>The layers to adapt: linear, embedding or convolution.</summary>
@@ -38,9 +40,11 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public string? Exclude { get; set; }
 
     /// <summary>Indices of the blocks to adapt; null: all.</summary>
+    [InRange(0, 65536), Blocks(nameof(Targets))]
     public int[]? Layers { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>The probability with which entries of the update's input are dropped in training. Default: 0.</summary>
@@ -48,30 +52,36 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public double Dropout { get; set; }
 
     /// <summary>Whether the scaling is <c>alpha / √rank</c>.</summary>
+    [OverriddenBy(nameof(Gated))]
     public bool RsLora { get; set; }
 
     /// <summary>Which biases of the base train along. Default: none.</summary>
     public LoRABias Bias { get; set; }
 
     /// <summary>Whether <c>B</c> has a bias of its own, scaled as the product.</summary>
+    [NeedsHosts(nameof(Targets), typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d))]
     public bool BiasInB { get; set; }
 
     /// <summary>Whether a learned gate for each example replaces the scaling. Such an adapter cannot be merged.</summary>
     [PreventsMerge]
+    [NeedsHosts(nameof(Targets), typeof(Linear))]
     public bool Gated { get; set; }
 
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    [OnlyWith(nameof(Gated))]
     public GatePooling Pooling { get; set; }
 
     /// <summary>Ids of tokens whose embeddings train along.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true)]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], Targets = "embed", MergesForAll = true, Exclusive = TrainedTokensSlot.Kind)]
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
+    [InRange(0, int.MaxValue), Distinct, Fits(nameof(TrainableTokens), Fit.Below, "num_embeddings")]
     public int[]? TrainableTokens { get; set; }
 
     /// <summary>Other ranks for some paths: <c>down_proj=6, layers.0.self_attn.q_proj=2</c>. Keys match as HF PEFT's <c>rank_pattern</c>.</summary>
     public string RankPattern { get; set; } = "";
 
     /// <summary>Other alphas for some paths.</summary>
+    [OverriddenBy(nameof(Gated))]
     public string AlphaPattern { get; set; } = "";
 
     /// <summary>How <c>A</c> starts. Default: Kaiming uniform, as a linear layer.</summary>
@@ -132,7 +142,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         if (Bias == LoRABias.LoraOnly)
             claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias", LeaveOut = LeaveOut });
         if (TrainableTokens is { Length: > 0 })
-            claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens), PeftGen.TrainableTokens.TiedHeads]);
+            claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens) { Exclusive = TrainedTokensSlot.Kind }, PeftGen.TrainableTokens.TiedHeads]);
         return claims;
     }
 
@@ -157,7 +167,7 @@ public enum LoRABias
     None,
 
     /// <summary>All biases of the model.</summary>
-    [Adapts(SiteKind.Parameter, Targets = "bias", Optional = true)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)], Targets = "bias", Optional = true)]
     All,
 
     /// <summary>Those of the layers that are adapted.</summary>

@@ -40,6 +40,7 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
     public string? Exclude { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>The number of up projections <c>Bⱼ</c>. Default: 1.</summary>
@@ -48,6 +49,7 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
 
     /// <summary>The temperature <c>τ</c> of the mix of up projections. Default: 0.05.</summary>
     [InRange(1e-6, 1e6)]
+    [OnlyWith(nameof(Projections))]
     public double Sharpness { get; set; } = 0.05;
 
     /// <summary>The probability with which entries of the update's input are dropped in training. Default: 0.</summary>

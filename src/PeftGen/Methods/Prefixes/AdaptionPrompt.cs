@@ -20,6 +20,7 @@ namespace PeftGen;
 public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange(0, 65536)] int layers = 0, string targets = AdaptionPrompt.LlamaAttention) : AdaptAttribute
 {
     private const string HuggingFaceType = "ADAPTION_PROMPT", OwnType = "PEFTGEN_ADAPTION_PROMPT", Values = "values", Output = "output";
+    private const string Kind = "prompt of the attention's own";
     internal const string Keys = "keys";
     private const string LlamaAttention = "self_attn", Gpt2Attention = "attn";
 
@@ -33,7 +34,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
     public int Layers { get; } = layers;
 
     /// <summary>The modules whose attention is adapted.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = Kind, Needs = "k")]
     public string Targets { get; } = targets;
 
     /// <summary>Whether what is read from the prompt is added without the output projection, as HF PEFT does on GPT-2. Default: no.</summary>
@@ -54,7 +55,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims => field ??=
     [
-        Of(SiteKind.Attention, Targets, ""), Of(SiteKind.Layer, "k", Keys) with { TakesParts = true }, Of(SiteKind.Layer, "v", Values) with { TakesParts = true }, Of(SiteKind.Layer, "o", Output),
+        Of(SiteKind.Attention, Targets, "") with { Exclusive = Kind }, Of(SiteKind.Layer, "k", Keys) with { TakesParts = true }, Of(SiteKind.Layer, "v", Values) with { TakesParts = true }, Of(SiteKind.Layer, "o", Output),
     ];
 
     private Claim Of(SiteKind kind, string at, string purpose) => new(kind, TargetList.Parse(at), Purpose: purpose) { LastBlocks = Layers > 0 ? Layers : null };

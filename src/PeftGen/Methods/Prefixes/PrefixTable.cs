@@ -6,6 +6,9 @@ namespace PeftGen.Methods;
 /// <summary>The prefixes of all layers for one kind of attention: by position, then layer, then key and value, each <c>kv_heads · head_dim</c> wide.</summary>
 internal sealed class PrefixTable : Slot
 {
+    /// <summary>What an attention has one of in a group: all are parts of one table.</summary>
+    public const string Kind = "prefix";
+
     private const string Values = "control_trans", HuggingFaceValues = "prompt_embeddings", EncoderName = "encoder";
     private readonly PrefixTuning _values;
     private readonly AttentionPlace _place;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
+using TorchSharp.Modules;
 
 namespace PeftGen;
 
@@ -25,7 +26,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public int Length { get; } = length;
 
     /// <summary>The modules whose attention is adapted.</summary>
-    [Adapts(SiteKind.Attention)]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
     public string Targets { get; } = targets;
 
     /// <summary>Where the text stands.</summary>
@@ -36,7 +37,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public int Projection { get; set; }
 
     /// <summary>The width of the embedding that enters the <see cref="Projection"/>; 0: that of the attention's input. Default: 0.</summary>
-    [InRange(0, 1 << 20)]
+    [InRange(0, 1 << 20), OnlyWith(nameof(Projection))]
     public int ProjectionInput { get; set; }
 
     /// <summary>Whether a learned gate for each example and layer multiplies the prefix.</summary>
@@ -46,6 +47,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public bool SharedGate { get; set; } = true;
 
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    [OnlyWith(nameof(Gated))]
     public GatePooling Pooling { get; set; }
 
     /// <summary>The probability with which numbers of the prefix are dropped in training. Default: 0.</summary>
@@ -53,6 +55,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public double Dropout { get; set; }
 
     /// <summary>Indices of blocks without a prefix; in an encoder-decoder the decoder's count on from the encoder's. Null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Which part of the table is a layer's. Default: its own.</summary>
@@ -75,7 +78,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
 
     /// <inheritdoc/>
     public override IReadOnlyList<Claim> Claims =>
-        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut }];
+        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Attention, TargetList.Parse(Targets)) { LeaveOut = LeaveOut, Exclusive = PrefixTable.Kind }];
 
     /// <inheritdoc/>
     public override Slot CreateSlot(Site site) => site.Claim.Purpose == Door ? new PrefixInput(site, this) : new PrefixSlot(site, this);

@@ -13,7 +13,7 @@ namespace PeftGen;
 /// <param name="prefixPositions">How many tokens change at the beginning of each row. Default: 3.</param>
 /// <param name="suffixPositions">How many tokens change at the end of each row. Default: 0.</param>
 /// <param name="targets">The modules whose outputs change, see <see cref="TargetList"/>. Default: the blocks.</param>
-[Merges(false)]
+[Merges(false), AtLeastOne(nameof(PrefixPositions), nameof(SuffixPositions))]
 public sealed class DiReFT(
     [InRange(1, 65536)] int rank = ReFTConfig.Rank, [InRange(0, 65536)] int prefixPositions = ReFTConfig.Prefix, [InRange(0, 65536)] int suffixPositions = ReFTConfig.Suffix,
     string targets = ReFTConfig.Targets) : ReFT(rank, prefixPositions, suffixPositions, targets)

@@ -36,15 +36,18 @@ public abstract class ReFT : AdaptAttribute
     public string Targets { get; }
 
     /// <summary>Numbers of the blocks that change, counted from 0 through all stacks of blocks, so that a decoder's come after the encoder's; null: all.</summary>
+    [InRange(0, 65536), Blocks(nameof(Targets))]
     public int[]? Layers { get; set; }
 
     /// <summary>Numbers of blocks that do not change, counted as <see cref="Layers"/>; null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Whether first and last tokens have the same weights. Default: no.</summary>
     public bool Tied { get; set; }
 
     /// <summary>A non-linearity f around <c>Wh + b</c>, by the name that Hugging Face's models have for it; null: none.</summary>
+    [OneOf(Methods.NonLinearity.Names)]
     public string? NonLinearity { get; set; }
 
     /// <summary>The probability with which entries of the changed state are dropped in training. Default: 0.05.</summary>

@@ -24,6 +24,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
     [Within(nameof(Targets))]
+    [NeedsHosts(nameof(Targets), typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d))]
     public string Feedforward { get; } = feedforward;
 
     /// <summary>Layers that <see cref="Targets"/> match but that are left out.</summary>
@@ -31,13 +32,16 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public string? Exclude { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
+    [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
     /// <summary>Whether a learned gate for each example multiplies the vectors, <c>y = (g·l) ⊙ (Wx + b)</c>. Such an adapter cannot be merged.</summary>
     [PreventsMerge]
+    [NeedsHosts(nameof(Targets), typeof(Linear))]
     public bool Gated { get; set; }
 
     /// <summary>Over which tokens the gate takes its mean. Default: all, as the reference.</summary>
+    [OnlyWith(nameof(Gated))]
     public GatePooling Pooling { get; set; }
 
     /// <inheritdoc/>

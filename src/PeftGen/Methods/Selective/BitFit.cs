@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
+using TorchSharp.Modules;
 
 namespace PeftGen;
 
@@ -14,7 +15,7 @@ public sealed class BitFit(string targets = "bias") : AdaptAttribute
     private IReadOnlyList<Claim>? _claims;
 
     /// <summary>The biases.</summary>
-    [Adapts(SiteKind.Parameter)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)])]
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
+using TorchSharp.Modules;
 
 namespace PeftGen;
 
@@ -9,10 +10,11 @@ namespace PeftGen;
 public sealed class LNTuning(string targets = "norms") : AdaptAttribute
 {
     /// <summary>The norms.</summary>
-    [Adapts(SiteKind.Parameter)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)])]
     public string Targets { get; } = targets;
 
     /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>
+    [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
     /// <inheritdoc/>

@@ -8,6 +8,7 @@ namespace PeftGen;
 /// <remarks>As HF PEFT's method of the same name. A head that is tied to the embedding uses the rows too. The rows start at the base's values, so a new adapter changes nothing.</remarks>
 /// <param name="tokens">The ids.</param>
 /// <param name="targets">The embedding, see <see cref="TargetList"/>. Default: the input embedding.</param>
+[AtLeastOne(nameof(Tokens))]
 public sealed class TrainableTokens(int[] tokens, string targets = "embed") : AdaptAttribute
 {
     // HF PEFT's form has nothing beside the rows.
@@ -15,17 +16,18 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
 
     /// <summary>The ids.</summary>
     [Adapts(SiteKind.Layer, Hosts = [typeof(Linear)], Targets = TiedTokensSlot.Heads, Optional = true, MergesForAll = true)]
+    [InRange(0, int.MaxValue), Distinct, Fits(nameof(Targets), Fit.Below, "num_embeddings")]
     public int[] Tokens { get; } = tokens;
 
     /// <summary>The embedding.</summary>
-    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], MergesForAll = true)]
+    [Adapts(SiteKind.Layer, Hosts = [typeof(Embedding)], MergesForAll = true, Exclusive = TrainedTokensSlot.Kind)]
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>
     public override string PeftType => ModulesToSave is null ? HuggingFaceType : OwnType;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)), TiedHeads];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Layer, TargetList.Parse(Targets)) { Exclusive = TrainedTokensSlot.Kind }, TiedHeads];
 
     /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => [Claims[0]];

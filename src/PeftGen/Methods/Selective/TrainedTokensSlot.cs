@@ -7,6 +7,9 @@ namespace PeftGen.Methods;
 /// <summary>Rows of an embedding that train: where an id is one of the tokens, its trained row is looked up instead.</summary>
 internal sealed class TrainedTokensSlot : LayerSlot
 {
+    /// <summary>What an embedding has one of in a group: a head that is tied to it looks them up there.</summary>
+    public const string Kind = "set of trained tokens";
+
     public const string Rows = "trainable_tokens_delta";
     private readonly TokenLookup _lookup;
     private readonly string _infix;

@@ -16,7 +16,7 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
     private const string Default = "embeddings";
 
     /// <summary>The number of vectors.</summary>
-    [Adapts(SiteKind.Input, Targets = "**")]
+    [Adapts(SiteKind.Input, Targets = "**", Exclusive = Prompt.Kind)]
     public int Length { get; } = length;
 
     /// <summary>The module that embeds the model's inputs.</summary>
@@ -36,7 +36,7 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
     public override string PeftType => "PEFTGEN_EMBEDDED_PROMPT";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Input, TargetList.Parse("**")), new Claim(SiteKind.Output, TargetList.Parse(Targets))];
+    public override IReadOnlyList<Claim> Claims => field ??= [new Claim(SiteKind.Input, TargetList.Parse("**")) { Exclusive = Prompt.Kind }, new Claim(SiteKind.Output, TargetList.Parse(Targets))];
 
     /// <inheritdoc/>
     public override IEnumerable<Claim> NamedClaims => [];

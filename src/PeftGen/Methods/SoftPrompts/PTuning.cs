@@ -25,11 +25,11 @@ public sealed class PTuning([InRange(1, 65536)] int length = 20, string targets 
     public int HiddenSize { get; set; }
 
     /// <summary>The number of the LSTM's layers. Default: 2.</summary>
-    [InRange(1, 64)]
+    [InRange(1, 64), OnlyWith(nameof(Encoder))]
     public int Layers { get; set; } = 2;
 
     /// <summary>The probability with which entries between the LSTM's layers are dropped in training. Default: 0.</summary>
-    [InRange(0, 0.999999)]
+    [InRange(0, 0.999999), OnlyWith(nameof(Encoder))]
     public double Dropout { get; set; }
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ internal abstract class Prompt : Slot
     /// <summary>The name in the adapter's tree.</summary>
     public const string Name = "prompt_encoder";
 
+    /// <summary>What a group has one of: its vectors are in files without a path.</summary>
+    public const string Kind = "prompt";
+
     /// <summary>What HF PEFT calls the vectors in files.</summary>
     public const string Vectors = "prompt_embeddings";
 

@@ -10,5 +10,6 @@ public enum PromptStart
     Vocabulary,
 
     /// <summary>The embeddings of a text's tokens, repeated where there are too few; HF PEFT's <c>TEXT</c>.</summary>
+    [Requires(nameof(PromptTuning.StartTokens))]
     Tokens,
 }

@@ -18,7 +18,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
     private const string Embed = "embed", Door = "door", Default = "embed";
 
     /// <summary>The number of vectors.</summary>
-    [Adapts(SiteKind.Input, Targets = "**")]
+    [Adapts(SiteKind.Input, Targets = "**", Exclusive = Prompt.Kind, Inputs = [InputRole.InputIds])]
     public int Length { get; } = length;
 
     /// <summary>The embedding of the tokens.</summary>
@@ -42,7 +42,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
 
     /// <inheritdoc/>
     public sealed override IReadOnlyList<Claim> Claims =>
-        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door), new Claim(SiteKind.Layer, TargetList.Parse(Targets), Purpose: Embed)];
+        field ??= [new Claim(SiteKind.Input, TargetList.Parse("**"), Purpose: Door) { Exclusive = Prompt.Kind }, new Claim(SiteKind.Layer, TargetList.Parse(Targets), Purpose: Embed)];
 
     /// <inheritdoc/>
     public sealed override IEnumerable<Claim> NamedClaims => [];

@@ -13,6 +13,8 @@ namespace PeftGen.Tests.Methods.Hosts;
 [Bottleneck(2, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
 [LoRA(2, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
 [MAM(length: 2, reduction: 2, Projection = 3, Group = "parts")]
+[PrefixTuning(2, Group = "both")]
+[PromptTuning(3, "embed_tokens", Group = "both")]
 public partial class PrefixModel : nn.Module<Tensor, Tensor?, PrefixCache?, Tensor>
 {
     public const int Vocabulary = 13, Width = 8, Blocks = 2;

@@ -1,0 +1,112 @@
+using System.Globalization;
+using Microsoft.CodeAnalysis;
+using PeftGen.Generators.Diagnostics;
+using PeftGen.Generators.Parsing;
+
+namespace PeftGen.Generators.Checks;
+
+/// <summary>Constants of a declaration that its method says it cannot use, each by itself and beside the others.</summary>
+internal static class ValueChecks
+{
+    public static void Run(DeclaredMethod method, DiagnosticList diagnostics)
+    {
+        CheckRanges(method, diagnostics);
+        CheckAtLeastOne(method, diagnostics);
+        foreach (var property in DeclaredMethod.Properties(method.Type))
+        {
+            CheckNames(method, property, diagnostics);
+            CheckEffect(method, property, diagnostics);
+            CheckRequired(method, property, diagnostics);
+            CheckDistinct(method, property, diagnostics);
+        }
+    }
+
+    private static void CheckRanges(DeclaredMethod method, DiagnosticList diagnostics)
+    {
+        var places = method.Data.AttributeConstructor!.Parameters.Cast<ISymbol>().Concat(DeclaredMethod.Properties(method.Type));
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var place in places)
+        {
+            if (DeclaredMethod.AttributesOf(place, "InRangeAttribute").FirstOrDefault() is not { } range || !seen.Add(place.Name) || method.ValueOf(place.Name) is not { } value)
+                continue;
+            var (min, max) = ((double)range.ConstructorArguments[0].Value!, (double)range.ConstructorArguments[1].Value!);
+            var isList = value.Kind == TypedConstantKind.Array;
+            var name = method.WrittenName(place.Name);
+            foreach (var number in Numbers(value).Where(n => !(n >= min && n <= max)).Take(1))
+                diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(name).span, isList ? $"a number of {name}" : name, Text(number), method.Name, Text(min), Text(max));
+        }
+    }
+
+    /// <summary>The number, or the numbers of a list.</summary>
+    private static IEnumerable<double> Numbers(TypedConstant value) =>
+        value.Kind == TypedConstantKind.Array ? value.IsNull ? [] : value.Values.SelectMany(Numbers)
+        : value.Value is IConvertible number and not string and not bool ? [number.ToDouble(CultureInfo.InvariantCulture)] : [];
+
+    /// <summary>Names that there are not.</summary>
+    private static void CheckNames(DeclaredMethod method, IPropertySymbol property, DiagnosticList diagnostics)
+    {
+        if (DeclaredMethod.ArgumentsOf(property, "OneOfAttribute").FirstOrDefault() is not [{ Value: string list }] || property.Type.SpecialType != SpecialType.System_String
+            || method.ValueOf(property.Name)?.Value is not string name)
+            return;
+        var names = list.Split(',');
+        if (names.Contains(name, StringComparer.OrdinalIgnoreCase))
+            return;
+        var near = names.Select(n => (n, distance: EditDistance.Between(name.ToLowerInvariant(), n.ToLowerInvariant()))).Where(n => n.distance <= Math.Max(2, name.Length / 3))
+            .OrderBy(n => n.distance).ThenBy(n => n.n, StringComparer.Ordinal).Select(n => n.n).Take(3).ToList();
+        diagnostics.Add("PG045", method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, 0, name.Length),
+            near.Count == 0 ? [] : [new(DiagnosticProperties.Target, name), new(DiagnosticProperties.Suggestions, string.Join(",", near))],
+            [method.WrittenName(property.Name), name, method.Name, near.Count > 0 ? $"did you mean '{near[0]}'?" : $"there are {string.Join(", ", names)}"]);
+    }
+
+    /// <summary>Values that count for nothing beside the others.</summary>
+    private static void CheckEffect(DeclaredMethod method, IPropertySymbol property, DiagnosticList diagnostics)
+    {
+        if (!method.Sets(property.Name))
+            return;
+        foreach (var other in Names("OverriddenByAttribute").Where(method.IsSet))
+            Report($"beside {method.WrittenName(other)}; leave one of them away");
+        foreach (var other in Names("OnlyWithAttribute").Where(other => !method.IsSet(other)))
+            Report($"without {method.WrittenName(other)}; set that, too, or leave it away");
+
+        IEnumerable<string> Names(string attribute) => DeclaredMethod.ArgumentsOf(property, attribute).Select(a => a[0].Value).OfType<string>();
+        void Report(string why) => diagnostics.Add(
+            "PG043", method.Syntax.SyntaxTree, (method.PlaceOf(property.Name).argument ?? (SyntaxNode)method.Syntax).Span, method.WrittenName(property.Name), method.Name, why);
+    }
+
+    /// <summary>Values that need another.</summary>
+    private static void CheckRequired(DeclaredMethod method, IPropertySymbol property, DiagnosticList diagnostics)
+    {
+        if (!method.IsSet(property.Name))
+            return;
+        var value = method.ValueOf(property.Name)!.Value;
+        var member = property.Type.TypeKind == TypeKind.Enum ? property.Type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => Equals(f.ConstantValue, value.Value)) : null;
+        foreach (var needed in new ISymbol?[] { property, member }.OfType<ISymbol>().SelectMany(symbol => DeclaredMethod.ArgumentsOf(symbol, "RequiresAttribute")))
+        {
+            if (needed is not [{ Value: string other }, var wanted] || (wanted.IsNull ? method.IsSet(other) : Equals(method.ValueOf(other)?.Value, wanted.Value)))
+                continue;
+            var what = method.WrittenName(property.Name) + (member is null ? "" : $" = {member.Name}");
+            Contradict(method, property.Name, $"{what} needs {method.WrittenName(other)}{(wanted.IsNull ? "" : $" = {(wanted.Kind == TypedConstantKind.Enum ? DeclarationParser.NameOf(wanted) : wanted.Value)}")}; set both or neither", diagnostics);
+        }
+    }
+
+    private static void CheckDistinct(DeclaredMethod method, IPropertySymbol property, DiagnosticList diagnostics)
+    {
+        if (DeclaredMethod.Has(property, "DistinctAttribute") && method.ValueOf(property.Name) is { } value && Numbers(value).GroupBy(n => n).FirstOrDefault(n => n.Count() > 1) is { } twice)
+            Contradict(method, property.Name, $"{method.WrittenName(property.Name)} has {Text(twice.Key)} twice; leave one of them away", diagnostics);
+    }
+
+    private static void CheckAtLeastOne(DeclaredMethod method, DiagnosticList diagnostics)
+    {
+        if (DeclaredMethod.ArgumentsOf(method.Type, "AtLeastOneAttribute").FirstOrDefault() is not [{ Kind: TypedConstantKind.Array, IsNull: false } list])
+            return;
+        var names = list.Values.Select(v => v.Value).OfType<string>().ToList();
+        if (names.Count > 0 && !names.Any(method.IsSet))
+            Contradict(method, names.FirstOrDefault(n => method.PlaceOf(n).argument is not null) ?? names[0],
+                names.Count == 1 ? $"{method.WrittenName(names[0])} is empty; give at least one" : $"none of {string.Join(", ", names.Select(method.WrittenName))} is given; give at least one", diagnostics);
+    }
+
+    private static void Contradict(DeclaredMethod method, string property, string what, DiagnosticList diagnostics) =>
+        diagnostics.Add("PG044", method.Syntax.SyntaxTree, (method.PlaceOf(property).argument ?? (SyntaxNode)method.Syntax).Span, method.Name, what);
+
+    private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
+}
