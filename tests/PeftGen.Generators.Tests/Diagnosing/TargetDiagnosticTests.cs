@@ -101,6 +101,23 @@ public class TargetDiagnosticTests
         {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
         """);
 
+    /// <summary>Of modules that train whole, as of all optional targets, some may be another model's; not all.</summary>
+    [Fact]
+    public void ModulesToSaveThatAreNowhere()
+    {
+        Marked.Reports(
+            [("PG001", "'v_prj' matches nothing below Model; did you mean 'v_proj'?"), ("PG001", "'classifier' matches nothing below Model; there are act, q_proj, v_proj")], $$"""
+            [Scale(targets: "q_proj", ModulesToSave = "[|v_prj|],[|classifier|]")]
+            {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+            """);
+        var generated = Generated.From($$"""
+            [Scale(targets: "q_proj", ModulesToSave = "v_proj,classifier")]
+            {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
+            """);
+        Assert.Empty(generated.Reported);
+        Assert.Contains(generated.Files.Values, text => text.Contains("LayerSlot? v_proj", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void NeverCalled() => Marked.Reports(
         "PG002", "'v_proj' is Model.v_proj, which no method of Model calls, so an adapter there would do nothing; call it, or leave it out of the targets", $$"""

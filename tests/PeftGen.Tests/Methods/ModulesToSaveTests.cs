@@ -150,7 +150,8 @@ public sealed class ModulesToSaveTests : IDisposable
             Assert.Throws<AdapterException>(() => host.Create(new LoRA(2, targets: "q_proj") { ModulesToSave = "head" }, new IA3("q_proj", "") { ModulesToSave = "head" })).Message, StringComparison.Ordinal);
         Assert.StartsWith("head: [LoRA(", Assert.Throws<AdapterException>(() => host.Create(new LoRA(2, targets: "q_proj") { ModulesToSave = "head" }, new BitFit())).Message, StringComparison.Ordinal);
         Assert.StartsWith("blocks.0.scale: ", Assert.Throws<AdapterException>(() => new TinyModel().CreateAdapter(1, new Delta("up") { ModulesToSave = "scale" }, new Shift("blocks.0") { ModulesToSave = "scale" })).Message, StringComparison.Ordinal);
-        // One of them trains all that both would.
+        // One of them trains all that both would, and what trains whole is not trained again.
+        Assert.Equal(["bias", "lora_A.weight", "lora_B.weight", "weight"], host.Create(new LoRA(2, targets: "head") { Bias = LoRABias.LoraOnly, ModulesToSave = "head" }).Slots().SelectMany(s => s.Stored(FileFormat.HuggingFace)).Select(s => s.Key["base_model.model.head.".Length..]).Order(StringComparer.Ordinal));
         Assert.Equal(["q_proj.bias", "head.weight", "head.bias"], host.Create(new BitFit { ModulesToSave = "head" }).Slots().SelectMany(s => s.Stored(FileFormat.HuggingFace)).Select(s => s.Key["base_model.model.".Length..]));
     }
 
