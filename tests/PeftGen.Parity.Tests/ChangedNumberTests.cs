@@ -16,6 +16,8 @@ public sealed class ChangedNumberTests(ChangedNumberTests.Program program) : ICl
     [InlineData("unipelt/bert_flat")]
     [InlineData("p_tuning/bert_mlp")]
     [InlineData("multitask_prompt_tuning/t5")]
+    // One of its gradients is off by more than the tolerance, and float64 sides with ours.
+    [InlineData("adapterhub_lora/bert_mtl")]
     public void OfAnExpectedTensorIsFound(string name)
     {
         using var changed = new ChangedCase(name);

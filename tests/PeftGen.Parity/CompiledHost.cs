@@ -92,10 +92,12 @@ public sealed class CompiledHost
         if (logits.shape[1] > labels.shape[1])
             labels = cat([full([labels.shape[0], logits.shape[1] - labels.shape[1]], -100, labels.dtype), labels], 1);
         if (inputs.HasDecoder || inputs.ArePlaced)
-            return nn.functional.cross_entropy(logits.flatten(0, 1).to(ScalarType.Float32), labels.flatten(), ignore_index: -100);
-        var predicted = logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]).to(ScalarType.Float32);
+            return nn.functional.cross_entropy(Wide(logits.flatten(0, 1)), labels.flatten(), ignore_index: -100);
+        var predicted = Wide(logits[TensorIndex.Colon, TensorIndex.Slice(null, -1)].reshape(-1, logits.shape[^1]));
         return nn.functional.cross_entropy(predicted, labels[TensorIndex.Colon, TensorIndex.Slice(1)].reshape(-1), ignore_index: -100);
     }
+
+    private static Tensor Wide(Tensor logits) => logits.dtype == ScalarType.Float64 ? logits : logits.to(ScalarType.Float32);
 
     private MethodInfo Forward() => _type.GetMethods().First(m => m.Name == "forward" && !m.GetParameters().Any(p => typeof(AdapterNode).IsAssignableFrom(p.ParameterType)));
 

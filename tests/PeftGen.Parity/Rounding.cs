@@ -9,7 +9,7 @@ namespace PeftGen.Parity;
 /// </summary>
 /// <remarks>
 /// A gradient that is zero in exact arithmetic, such as that of a key's bias before a softmax, comes out as the rounding of the terms that
-/// cancel; one that is nearly so, such as that of the weights of a mix, has that rounding on top. And AdamW divides a gradient by its own size: where a gradient is no larger than its rounding, the step is noise over noise, as
+/// cancel. One that is nearly so, such as that of the weights of a mix, has that rounding on top: how much cannot be told from the two float32 numbers, so float64 is asked which of them is off. And AdamW divides a gradient by its own size: where a gradient is no larger than its rounding, the step is noise over noise, as
 /// large as any other step. Numbers elsewhere get nothing worth mentioning from this.
 /// </remarks>
 internal sealed class Rounding
@@ -20,7 +20,7 @@ internal sealed class Rounding
     private const double OfGradient = 1e-6;
 
     // Below this part of the case's largest gradient, a whole tensor is what remains of terms that cancel.
-    private const double AllCancelled = 1e-4;
+    private const double AllCancelled = 1e-6;
 
     private readonly ExpectedTensors _expected;
     private readonly double _largest;
@@ -40,6 +40,20 @@ internal sealed class Rounding
             return null;
         using var gradient = _expected.Peek($"grad.{key}");
         return full(gradient.shape, Epsilon * _largest, dtype: ScalarType.Float64);
+    }
+
+    /// <summary>
+    /// Whether float64 lays a difference to the rounding of the recorded numbers: they are off from the exact ones by no more than the terms of the case's largest gradient round, and ours by no more than they.
+    /// A recorded number that is wrong is off by more, one of ours that is wrong by more than the recorded.
+    /// </summary>
+    /// <param name="recorded">The recorded gradient.</param>
+    /// <param name="ours">Ours in float32.</param>
+    /// <param name="exact">Ours in float64.</param>
+    public bool IsOfTheReference(Tensor recorded, Tensor ours, Tensor exact)
+    {
+        using var scope = NewDisposeScope();
+        var (theirError, ourError) = ((recorded - exact).abs().max().item<double>(), (ours - exact).abs().max().item<double>());
+        return theirError <= Epsilon * _largest && ourError <= theirError;
     }
 
     /// <summary>For each number of a trained parameter; null where its gradient was not recorded.</summary>

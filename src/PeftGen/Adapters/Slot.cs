@@ -88,6 +88,21 @@ public abstract class Slot : nn.Module
     /// <summary>Registers a slot that belongs to another adapter; disposing this one leaves it alone.</summary>
     internal void Lend(string name, nn.Module part) => _lent.Register(this, name, part);
 
+    /// <summary>Registers the slots that this one is made of, under their numbers.</summary>
+    /// <param name="parts">The slots.</param>
+    /// <param name="lent">Whether they belong to other adapters.</param>
+    internal void Take(IReadOnlyList<Slot> parts, bool lent)
+    {
+        foreach (var (index, part) in parts.Index())
+        {
+            var name = index.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            if (lent)
+                Lend(name, part);
+            else
+                register_module(name, part);
+        }
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

@@ -8,11 +8,14 @@ namespace PeftGen;
 /// <summary>A slot made of others.</summary>
 internal interface ISlotGroup
 {
+    /// <summary>The slots that it is made of.</summary>
+    IEnumerable<Slot> Parts { get; }
+
     /// <summary>The slots of methods within.</summary>
-    IEnumerable<Slot> AllSlots();
+    IEnumerable<Slot> AllSlots() => Parts.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
 
     /// <summary>The slots of methods within, each with its part of the host.</summary>
-    IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part);
+    IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => Parts.SelectMany(slot => AdapterNode.PairsOf(slot, part));
 }
 
 /// <summary>Several slots on one layer, each around those before it: the methods of a group, or the values of a stack.</summary>
@@ -27,17 +30,12 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
     {
         // A slot that stands in for the host lies below all others.
         _slots = slots.OrderBy(slot => slot.ReplacesHost ? 0 : 1).ToList();
-        for (var i = 0; i < _slots.Count; i++)
-        {
-            var name = i.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            if (lent)
-                Lend(name, _slots[i]);
-            else
-                register_module(name, _slots[i]);
-        }
+        Take(_slots, lent);
     }
 
     public IReadOnlyList<LayerSlot> Chain => _slots;
+
+    public IEnumerable<Slot> Parts => _slots;
 
     public override Tensor forward(LayerCall layer, Tensor x) => layer.Through(_slots, x);
 
@@ -45,10 +43,6 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
         _slots.Aggregate(value, (below, slot) => slot.read(context, host, name, below));
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => _slots.SelectMany(slot => slot.Stored(format));
-
-    public IEnumerable<Slot> AllSlots() => _slots.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
-
-    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => _slots.SelectMany(slot => AdapterNode.PairsOf(slot, part));
 }
 
 /// <summary>Runs a compiled module, known only as <c>Module&lt;Tensor, Tensor&gt;</c>, through its node.</summary>
@@ -79,7 +73,7 @@ internal sealed class NodeLayer : LayerSlot, ISlotGroup
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => Node.Slots().SelectMany(slot => slot.Stored(format));
 
-    public IEnumerable<Slot> AllSlots() => Node.Slots();
+    public IEnumerable<Slot> Parts => Node.Slots();
 
     public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => Node.Pairs(part.Module);
 }
@@ -121,7 +115,7 @@ internal sealed class SequentialLayer : LayerSlot, ISlotGroup
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => _slots.Values.SelectMany(slot => slot.Stored(format));
 
-    public IEnumerable<Slot> AllSlots() => _slots.Values.SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
+    public IEnumerable<Slot> Parts => _slots.Values;
 
     public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) =>
         part.Module.named_children().Where(child => _slots.ContainsKey(child.name))

@@ -9,6 +9,8 @@ namespace PeftGen.Checkpoints;
 /// <summary>The folders in which adapters are kept: a configuration and a safetensors file.</summary>
 internal static class AdapterFolder
 {
+    private const string SafetensorsExtension = ".safetensors";
+
     private static readonly IReadOnlyDictionary<FileFormat, (string safetensors, string pickle)> WeightNames =
         new Dictionary<FileFormat, (string, string)>
         {
@@ -63,7 +65,7 @@ internal static class AdapterFolder
         IReadOnlyList<(string folder, string name)> parts = config.Parts.Count > 0 ? config.Parts : [(directory, config.Name ?? "")];
         foreach (var (index, (folder, name)) in parts.Index())
         {
-            using var file = OpenWeights(folder, config);
+            using var file = OpenWeights(folder, config.Format);
             var tensors = TensorsOf(adapter, config.Format, name, index);
             var copies = BaseCopies.Check(file, host, tensors);
             TensorFit.Check(
@@ -137,15 +139,32 @@ internal static class AdapterFolder
         return (config with { Methods = matches.Select(match => match.part).ToList() }, matches.Select(match => match.value).ToList());
     }
 
-    private static SafetensorsFile OpenWeights(string directory, AdapterConfig config)
+    /// <summary>The file of a trained adapter that another starts from.</summary>
+    /// <param name="source">The file, or HF PEFT's folder with it.</param>
+    public static string SourceFile(string source) =>
+        Path.GetExtension(source) == SafetensorsExtension || File.Exists(source) ? source : Path.Combine(source, WeightNames[FileFormat.HuggingFace].safetensors);
+
+    /// <summary>Opens <see cref="SourceFile"/>.</summary>
+    /// <exception cref="CheckpointException">There is none, or it is no safetensors file.</exception>
+    public static SafetensorsFile OpenSource(string source)
     {
-        var (safetensors, pickle) = WeightNames[config.Format];
+        var file = SourceFile(source);
+        if (Path.GetExtension(file) != SafetensorsExtension)
+            throw Pickle(file, $"a file that ends in {SafetensorsExtension}");
+        return file == source ? SafetensorsFile.Open(file) : OpenWeights(source, FileFormat.HuggingFace);
+    }
+
+    private static SafetensorsFile OpenWeights(string directory, FileFormat format)
+    {
+        var (safetensors, pickle) = WeightNames[format];
         if (!File.Exists(Path.Combine(directory, safetensors)) && File.Exists(Path.Combine(directory, pickle)))
-            throw new CheckpointException(
-                $"{Path.Combine(directory, pickle)}: found weights as a Python pickle, which can run code when it is read, expected {safetensors}. " +
-                "Load the adapter in Python and save it with safe_serialization=True.");
+            throw Pickle(Path.Combine(directory, pickle), safetensors);
         return SafetensorsFile.Open(Path.Combine(directory, safetensors));
     }
+
+    private static CheckpointException Pickle(string file, string expected) => new(
+        $"{file}: found weights as a Python pickle, which can run code when it is read, expected {expected}. " +
+        "Load the adapter in Python and save it with safe_serialization=True.");
 
     /// <summary>All tensors of an adapter's file. What several slots share is there once.</summary>
     /// <param name="adapter">The adapter.</param>

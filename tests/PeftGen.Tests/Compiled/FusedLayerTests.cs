@@ -65,6 +65,43 @@ public sealed class FusedLayerTests : IDisposable
         TensorAssert.Close(adapted, _model.forward(_x), 1e-5);
     }
 
+    [Theory]
+    [InlineData("k,v", new[] { 1, 2 })]
+    [InlineData("q", new[] { 0 })]
+    [InlineData("c_attn[q,v]", new[] { 0, 2 })]
+    public void Gated_IA3_has_a_gate_for_each_part(string targets, int[] parts)
+    {
+        using var adapter = _model.CreateScalesAdapter(new IA3(targets, "") { Gated = true });
+        Fill.Normal(adapter, 2);
+        var (l, w, b) = (Part(adapter, "c_attn", "ia3_l"), Part(adapter, "c_attn", "gate.weight"), Part(adapter, "c_attn", "gate.bias"));
+        Assert.Equal([parts.Length, 6], w.shape);
+        var gates = nn.functional.linear(_x, w, b).sigmoid().mean([1]);
+        var expected = _model.Fused(_x).chunk(3, -1);
+        foreach (var (i, part) in parts.Index())
+            expected[part] *= gates.narrow(1, i, 1).unsqueeze(1) * l.flatten().narrow(0, 6 * i, 6);
+        var records = new Dictionary<string, Tensor>();
+        TensorAssert.Close(cat(expected, -1), _model.Fused(adapter, new ForwardOptions { Records = records }, _x), 1e-5);
+        TensorAssert.Close(parts.Length == 1 ? gates.squeeze(1) : gates, Assert.Single(records).Value, 1e-5);
+        Assert.Throws<AdapterException>(() => adapter.MergeInto(_model));
+    }
+
+    [Fact]
+    public void Gated_IA3_on_parts_learns_and_comes_back_from_a_file()
+    {
+        using var folder = new TempFolder();
+        _model.to(ScalarType.Float64);
+        using var adapter = _model.CreateScalesAdapter(new IA3("k,v", "") { Gated = true });
+        Fill.Normal(adapter, 2);
+        var x = _x.to(ScalarType.Float64).requires_grad_();
+        Gradients.Check(() => _model.forward(adapter, x), [.. adapter.named_parameters().Select(p => (p.name, (Tensor)p.parameter)), ("x", x)]);
+        adapter.Save(folder.Path);
+        var config = File.ReadAllText(Path.Combine(folder.Path, "adapter_config.json"));
+        Assert.Contains("\"peft_type\": \"PEFTGEN_GATED_IA3\"", config, StringComparison.Ordinal);
+        Assert.Contains("\"c_attn[k,v]\"", config, StringComparison.Ordinal);
+        using var loaded = _model.LoadScalesAdapter(folder.Path);
+        TensorAssert.Same(_model.forward(adapter, x), _model.forward(loaded, x), "loaded");
+    }
+
     [Fact]
     public void Every_part_learns()
     {

@@ -69,6 +69,47 @@ public sealed class MTLLoRATests : IDisposable
     }
 
     [Fact]
+    public void Dropout_is_on_the_adapters_path_and_in_training_alone()
+    {
+        // One input many times: what each copy gets differs by its mask alone, and their mean is the expectation.
+        const int Copies = 20_000;
+        var x = Fill.Values(3, 1, 1, 7).expand(Copies, 1, 7);
+        var tasks = new ForwardOptions { TaskIds = ones(Copies, ScalarType.Int64) };
+        var adapter = Filled(0.4);
+        adapter.eval();
+        var exact = _host.forward(adapter, tasks, x);
+        TensorAssert.Same(_host.forward(Filled(), tasks, x), exact);
+        adapter.train();
+        var (first, second) = (_host.forward(adapter, tasks, x), _host.forward(adapter, tasks, x));
+        Assert.False(first.allclose(second));
+        // Each input is kept with probability 0.6: some copies lose all, and are left with the base's output.
+        var basis = _layer.forward(x);
+        Assert.InRange((first - basis).abs().amax([1, 2]).eq(0).to(ScalarType.Float32).mean().item<float>(), 0.5f * MathF.Pow(0.4f, 7), 2 * MathF.Pow(0.4f, 7));
+        // Within five standard errors.
+        var error = (first.mean([0]) - exact[0]).abs() / (first.std(0, unbiased: false) / Math.Sqrt(Copies));
+        Assert.InRange(error.max().item<float>(), 0, 5);
+        adapter.eval();
+        TensorAssert.Same(exact, _host.forward(adapter, tasks, x));
+    }
+
+    [Fact]
+    public void Dropout_s_gradients_are_those_of_its_own_mask()
+    {
+        _host.to(ScalarType.Float64);
+        var adapter = Filled(0.4);
+        adapter.train();
+        var state = adapter.TrainingState();
+        // Going back to the state draws the same mask again.
+        Gradients.Check(
+            () =>
+            {
+                adapter.LoadTrainingState(state.ToDictionary(s => s.Key, s => s.Key.StartsWith("dropout", StringComparison.Ordinal) ? s.Value : adapter.state_dict()[s.Key]));
+                return _host.forward(adapter, Of(1, 0, 1), _x.to(ScalarType.Float64));
+            },
+            [.. adapter.named_parameters().Select(p => (p.name, (Tensor)p.parameter))]);
+    }
+
+    [Fact]
     public void It_does_not_merge() => Assert.Throws<AdapterException>(() => _host.Merge(Filled()));
 
     [Fact]
@@ -81,13 +122,13 @@ public sealed class MTLLoRATests : IDisposable
         TensorAssert.Same(_host.forward(adapter, Of(1, 0, 1), _x), _host.forward(loaded, Of(1, 0, 1), _x));
     }
 
-    private static MTLLoRA Values() => new(2, 3, 6, "query") { Projections = 2, Sharpness = 0.5 };
+    private static MTLLoRA Values(double dropout = 0) => new(2, 3, 6, "query") { Projections = 2, Sharpness = 0.5, Dropout = dropout };
 
     private static ForwardOptions Of(params int[] tasks) => new() { TaskIds = tensor(tasks.Select(t => (long)t).ToArray()) };
 
-    private LayerHost.Adapter Filled()
+    private LayerHost.Adapter Filled(double dropout = 0)
     {
-        var adapter = _host.Create(Values());
+        var adapter = _host.Create(Values(dropout));
         Fill.Normal(adapter, 2);
         return adapter;
     }

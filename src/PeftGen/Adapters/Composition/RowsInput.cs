@@ -15,8 +15,7 @@ internal sealed class RowsInput : InputSlot, ISlotGroup
     {
         _plan = plan;
         _slots = slots;
-        foreach (var (index, slot) in slots.Index().Where(s => s.Item is not null).DistinctBy(s => s.Item))
-            Lend(index.ToString(System.Globalization.CultureInfo.InvariantCulture), slot!);
+        Take([.. Parts], lent: true);
     }
 
     public override void enter(ForwardContext context)
@@ -56,7 +55,7 @@ internal sealed class RowsInput : InputSlot, ISlotGroup
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => RowsSlots.Stored(Path);
 
-    public IEnumerable<Slot> AllSlots() => RowsSlots.All(_slots);
+    public IEnumerable<Slot> Parts => _slots.OfType<Slot>().Distinct();
 
     public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => [(this, part)];
 }

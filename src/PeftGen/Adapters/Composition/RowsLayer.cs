@@ -19,9 +19,7 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
         // All rows that run through the same slot, and all that run through the base alone, run together.
         _slots = slotOfAdapter.Distinct().ToList();
         _split = plan.Split(slotOfAdapter.Select(slot => IndexOf(_slots, slot)).ToArray());
-        foreach (var (index, slot) in _slots.Index())
-            if (slot is not null)
-                Lend(index.ToString(System.Globalization.CultureInfo.InvariantCulture), slot);
+        Take([.. Parts], lent: true);
     }
 
     public RowPlan Plan { get; }
@@ -52,7 +50,7 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => RowsSlots.Stored(Path);
 
-    public IEnumerable<Slot> AllSlots() => RowsSlots.All(_slots);
+    public IEnumerable<Slot> Parts => _slots.OfType<Slot>();
 
     public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => [(this, part)];
 
@@ -62,10 +60,6 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
 /// <summary>What the slots of mixed batches have in common.</summary>
 internal static class RowsSlots
 {
-    /// <summary>The slots of methods within.</summary>
-    public static IEnumerable<Slot> All(IEnumerable<Slot?> slots) =>
-        slots.OfType<Slot>().Distinct().SelectMany(slot => slot is ISlotGroup group ? group.AllSlots() : [slot]);
-
     public static IEnumerable<StoredTensor> Stored(string path) =>
         throw new AdapterException($"{path}: a mix of rows has no file of its own. Save its adapters one by one.");
 }

@@ -15,8 +15,7 @@ internal sealed class RowsResidual : ResidualSlot, ISlotGroup
     {
         _plan = plan;
         _slots = slots;
-        foreach (var (index, slot) in slots.Index().Where(s => s.Item is not null).DistinctBy(s => s.Item))
-            Lend(index.ToString(System.Globalization.CultureInfo.InvariantCulture), slot!);
+        Take([.. Parts], lent: true);
     }
 
     public override Tensor forward(ResidualCall call, Tensor h, Tensor r)
@@ -44,7 +43,7 @@ internal sealed class RowsResidual : ResidualSlot, ISlotGroup
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => RowsSlots.Stored(Path);
 
-    public IEnumerable<Slot> AllSlots() => RowsSlots.All(_slots);
+    public IEnumerable<Slot> Parts => _slots.OfType<Slot>().Distinct();
 
     public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => [(this, part)];
 

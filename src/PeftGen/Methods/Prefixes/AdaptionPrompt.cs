@@ -11,7 +11,7 @@ namespace PeftGen;
 /// <remarks>
 /// Zhang et al., "LLaMA-Adapter: Efficient Fine-tuning of Language Models with Zero-init Attention", 2023; HF PEFT's <c>AdaptionPromptConfig</c>. The prompt P is
 /// <c>[length, dim]</c> and goes through the block's own projections k, v and o, without rotary positions. The projection's bias, if it has one, is so added a second time: with one, a
-/// new adapter is not quite the identity. For models with one attention a block.
+/// new adapter is not quite the identity. For models with one attention a block: an encoder-decoder is refused.
 /// </remarks>
 /// <param name="length">The number of prompt vectors, HF PEFT's <c>adapter_len</c>. Default: 10.</param>
 /// <param name="layers">How many of the last blocks are adapted, HF PEFT's <c>adapter_layers</c>; 0: all. Default: 0.</param>
@@ -69,6 +69,8 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
         if (site.Block < 0 || site.BlockCount < Layers)
             throw new AdapterException($"{site.Path}: the model has {site.BlockCount} blocks{(site.Block < 0 ? ", and this attention lies in none" : "")}, expected at least {Math.Max(1, Layers)}. Adapt fewer layers.");
         var prompt = site.Share($"adaption_prompt_{site.Block}", () => new AttentionPrompt(site, Length));
+        if (site.Kind == SiteKind.Layer)
+            prompt.Join(site);
         return site.Claim.Purpose switch
         {
             Output => new PromptedOutput(site, prompt, !Unprojected),

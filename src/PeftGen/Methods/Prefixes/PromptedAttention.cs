@@ -10,6 +10,7 @@ internal sealed class AttentionPrompt : Slot
     private const string Vectors = "adaption_prompt", GateName = "adaption_gate";
     private readonly long _length;
     private readonly int _blocks;
+    private readonly Dictionary<string, string> _layers = [];
     private string? _attention;
 
     public AttentionPrompt(Site site, int length) : base($"block {site.Block}")
@@ -28,6 +29,16 @@ internal sealed class AttentionPrompt : Slot
 
     /// <summary>The gate, <c>[1]</c>.</summary>
     public Tensor Gate => this[GateName];
+
+    /// <summary>Takes in a layer that the prompt goes through: of each kind the block has one, or it would not be told which attention they belong to.</summary>
+    public void Join(Site site)
+    {
+        if (_layers.TryAdd(site.Claim.Purpose, site.Path))
+            return;
+        throw new AdapterException(
+            $"{site.Path}: the block has another layer of this kind, {_layers[site.Claim.Purpose]}, so it has two attentions, as a decoder has that also reads an encoder; the method is for blocks with one. " +
+            "Use PrefixTuning, which has a prefix for each attention.");
+    }
 
     /// <summary>Begins with the attention whose block it is.</summary>
     public void Begin(Site site)
