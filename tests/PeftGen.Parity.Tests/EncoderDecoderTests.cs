@@ -21,6 +21,23 @@ public sealed class EncoderDecoderTests : IDisposable
         Assert.StartsWith(message, Assert.Throws<AdapterException>(() => host.Create(1)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void BesideAnUnmovedPrefixDistancesAreThoseWithoutIt()
+    {
+        using var expected = new ExpectedTensors(Path.Combine(Goldens.Root, "cases", "lora/t5-q-v-wo", "expected.safetensors"));
+        var inputs = new Inputs(expected, new GoldenCase(Goldens.Root, "lora/t5-q-v-wo").HostConfiguration);
+        var (shifted, kept, unmoved) = (Run(PrefixPositions.Shifted), Run(PrefixPositions.Kept), Run(PrefixPositions.Unmoved));
+        Assert.True(shifted.allclose(unmoved, 0, 0));
+        Assert.False(kept.allclose(unmoved, 1e-3, 1e-3));
+
+        Tensor Run(PrefixPositions positions)
+        {
+            using var quiet = no_grad();
+            var host = Compile($"[PrefixTuning(3, positions: PrefixPositions.{positions})]");
+            return host.Run(host.Create(1), inputs);
+        }
+    }
+
     private static CompiledHost Compile(string attribute)
     {
         var golden = new GoldenCase(Goldens.Root, "lora/t5-q-v-wo");

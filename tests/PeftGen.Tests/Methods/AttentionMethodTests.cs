@@ -66,6 +66,7 @@ public sealed class AttentionMethodTests : IDisposable
     {
         var shifted = Filled(_model.CreateAdapter(new PrefixTuning(2)));
         var kept = Filled(_model.CreateAdapter(new PrefixTuning(2, positions: PrefixPositions.Kept)));
+        TensorAssert.Same(_model.forward(kept, _ids), _model.forward(Filled(_model.CreateAdapter(new PrefixTuning(2, positions: PrefixPositions.Unmoved))), _ids));
         Assert.True((_model.forward(shifted, _ids) - _model.forward(kept, _ids)).abs().max().item<float>() > 1e-3, "positions are not moved");
         // Two rows further on in the table of positions, the text stands where the shifted one does.
         var table = _model.get_parameter("positions.weight");

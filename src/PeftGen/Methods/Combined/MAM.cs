@@ -34,8 +34,8 @@ public sealed class MAM(
     [InRange(0, 1 << 20)]
     public int Projection { get; set; } = 800;
 
-    /// <summary>Where the text stands beside the prefix. Default: behind it; AdapterHub's is <see cref="PrefixPositions.Kept"/>.</summary>
-    public PrefixPositions Positions { get; set; }
+    /// <summary>Where the text stands beside the prefix. Default: where it stands without it; AdapterHub's is <see cref="PrefixPositions.Kept"/>, which differs from this in T5 alone.</summary>
+    public PrefixPositions Positions { get; set; } = PrefixPositions.Unmoved;
 
     /// <summary>The fixed scaling of the adapter's output. Default: 4.</summary>
     public double Scaling { get; set; } = 4;
@@ -50,6 +50,6 @@ public sealed class MAM(
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(MAM))
         .Argument("length", Length, 30).Argument("reduction", Reduction, 2.0).Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
-        .Property(nameof(Projection), Projection, 800).Property(nameof(Positions), Positions, PrefixPositions.Shifted).Property(nameof(Scaling), Scaling, 4.0)
+        .Property(nameof(Projection), Projection, 800).Property(nameof(Positions), Positions, PrefixPositions.Unmoved).Property(nameof(Scaling), Scaling, 4.0)
         .Common(this).ToString();
 }

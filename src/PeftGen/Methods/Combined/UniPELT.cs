@@ -52,9 +52,9 @@ public sealed class UniPELT(
     [InRange(0, 1 << 20), OnlyWith(nameof(PrefixTargets))]
     public int Projection { get; set; } = 512;
 
-    /// <summary>Where the text stands beside the prefix. Default: behind it; AdapterHub's is <see cref="PrefixPositions.Kept"/>.</summary>
+    /// <summary>Where the text stands beside the prefix. Default: where it stands without it; AdapterHub's is <see cref="PrefixPositions.Kept"/>, which differs from this in T5 alone.</summary>
     [OnlyWith(nameof(PrefixTargets))]
-    public PrefixPositions Positions { get; set; }
+    public PrefixPositions Positions { get; set; } = PrefixPositions.Unmoved;
 
     /// <summary>Over which tokens the gates take their means. Default: real ones; all, padding too, as AdapterHub and the authors' code do, makes outputs depend on the padding of the batch.</summary>
     public GatePooling Pooling { get; set; } = GatePooling.Masked;
@@ -76,6 +76,6 @@ public sealed class UniPELT(
     public override string ToString() => new AttributeText(nameof(UniPELT))
         .Argument("rank", Rank, 8).Argument("length", Length, 10).Argument("reduction", Reduction, 16.0)
         .Argument("loraTargets", LoraTargets, "q,v").Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
-        .Property(nameof(Projection), Projection, 512).Property(nameof(Positions), Positions, PrefixPositions.Shifted)
+        .Property(nameof(Projection), Projection, 512).Property(nameof(Positions), Positions, PrefixPositions.Unmoved)
         .Property(nameof(Pooling), Pooling, GatePooling.Masked).Common(this).ToString();
 }

@@ -10,7 +10,7 @@ internal sealed class PrefixInput(Site site, PrefixTuning values) : InputSlot(si
     {
         if (_positions == PrefixPositions.Shifted)
             context.PositionShift += _length;
-        else
+        if (_positions == PrefixPositions.Kept)
             context.QueriesStay = true;
     }
 

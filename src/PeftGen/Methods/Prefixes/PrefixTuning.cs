@@ -112,6 +112,9 @@ public enum PrefixPositions
 
     /// <summary>Where it stands without it, as in AdapterHub. Where positions are distances (T5), keys move with the prefix and queries do not.</summary>
     Kept,
+
+    /// <summary>Where it stands without it, however the model counts: places in a text as with <see cref="Kept"/>, distances between tokens (T5) as with <see cref="Shifted"/>.</summary>
+    Unmoved,
 }
 
 /// <summary>Which part of a prefix's table is a layer's.</summary>
