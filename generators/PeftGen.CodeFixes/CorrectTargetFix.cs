@@ -8,12 +8,12 @@ using PeftGen.Generators.Diagnostics;
 
 namespace PeftGen.CodeFixes;
 
-/// <summary>PG001: replaces a target that matches nothing by a name that does, or by the path that a field has in checkpoints. PG045: replaces a name that a method does not know by one that it does.</summary>
+/// <summary>PG001: replaces a target that matches nothing by a name that does, or by the path that a field has in checkpoints. PG045, PG048: replaces a name that a method or a pattern does not know by one that there is.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(CorrectTargetFix)), Shared]
 public sealed class CorrectTargetFix : CodeFixProvider
 {
     /// <inheritdoc/>
-    public override ImmutableArray<string> FixableDiagnosticIds => ["PG001", "PG045"];
+    public override ImmutableArray<string> FixableDiagnosticIds => ["PG001", "PG045", "PG048"];
 
     // What is meant by a name that does not exist is for a person to say, one by one.
     /// <inheritdoc/>

@@ -66,7 +66,7 @@ internal static class HostChecks
         || new[] { child.Name, child.Path }.Any(name => role.Matches($"{holder}.{name}") || (child.Fused ?? FusedTable.Find(name))?.Contains(role.Name) == true);
 
     private static bool IsOneOf(CheckContext context, Place place, IReadOnlyList<INamedTypeSymbol> hosts) =>
-        hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear ? context.Graph.Known.Linear : place.Type!, host));
+        hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear || context.Graph.Known.IsLinear(place.Type!) ? context.Graph.Known.Linear : place.Type!, host));
 
     private static void Report(CheckContext context, TargetMatch match, string what, IReadOnlyList<INamedTypeSymbol> hosts) => context.Diagnostics.Add(
         "PG003", match.Claim.Method.Syntax.SyntaxTree, match.Claim.SpanOf(match.Item.Item), match.Item.Item.Text, match.Place.Owner.Symbol.Name, match.Place.Child!.Name,

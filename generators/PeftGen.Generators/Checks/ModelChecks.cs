@@ -31,6 +31,8 @@ internal static class ModelChecks
         ExclusionChecks.Run(context);
         HostChecks.Run(context);
         SizeChecks.Run(context);
+        PatternChecks.Run(context);
+        BlockChecks.Run(context);
         TargetChecks.Run(context);
         FieldChecks.Run(context);
         FusedCheck.Run(context);

@@ -30,17 +30,18 @@ internal static class ValueChecks
             if (DeclaredMethod.AttributesOf(place, "InRangeAttribute").FirstOrDefault() is not { } range || !seen.Add(place.Name) || method.ValueOf(place.Name) is not { } value)
                 continue;
             var (min, max) = ((double)range.ConstructorArguments[0].Value!, (double)range.ConstructorArguments[1].Value!);
-            var isList = value.Kind == TypedConstantKind.Array;
+            var isList = value.Kind == TypedConstantKind.Array || value.Value is string;
             var name = method.WrittenName(place.Name);
             foreach (var number in Numbers(value).Where(n => !(n >= min && n <= max)).Take(1))
                 diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(name).span, isList ? $"a number of {name}" : name, Text(number), method.Name, Text(min), Text(max));
         }
     }
 
-    /// <summary>The number, or the numbers of a list.</summary>
+    /// <summary>The number, or the numbers of a list or a pattern.</summary>
     private static IEnumerable<double> Numbers(TypedConstant value) =>
         value.Kind == TypedConstantKind.Array ? value.IsNull ? [] : value.Values.SelectMany(Numbers)
-        : value.Value is IConvertible number and not string and not bool ? [number.ToDouble(CultureInfo.InvariantCulture)] : [];
+        : value.Value is string pattern ? PatternEntry.TryParse(pattern, out var entries, out _) ? entries.Select(e => e.Value) : []
+        : value.Value is IConvertible number and not bool ? [number.ToDouble(CultureInfo.InvariantCulture)] : [];
 
     /// <summary>Names that there are not.</summary>
     private static void CheckNames(DeclaredMethod method, IPropertySymbol property, DiagnosticList diagnostics)

@@ -56,12 +56,14 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor UnknownName = Error("PG045", "Unknown name", "{0} is '{1}', which {2} does not know; {3}");
     public static readonly DiagnosticDescriptor DoesNotFit = Error("PG046", "Number does not fit the model", "{0} of {1} is {2}, which is {3}; choose another");
     public static readonly DiagnosticDescriptor NoLayerOfRole = Error("PG047", "Layer cannot be found", "{0} needs a layer below {1} with the role '{2}', and none there bears a name that tells it, such as {3}; give the field such a name");
+    public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
+    public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
 
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

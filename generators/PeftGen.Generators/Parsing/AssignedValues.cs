@@ -27,6 +27,10 @@ internal static class AssignedValues
         return values;
     }
 
+    /// <summary>The names of the members of it that the class which declares a child reads or calls.</summary>
+    public static IEnumerable<string> AccessesTo(ModelChild child) => SourceOrder.PartsOf(child.Symbol.ContainingType).SelectMany(part => part.DescendantNodes()).OfType<MemberAccessExpressionSyntax>()
+        .Where(access => Names(access.Expression, child)).Select(access => access.Name.Identifier.ValueText);
+
     /// <summary>Whether an expression is the child of the same object.</summary>
     public static bool Names(ExpressionSyntax expression, ModelChild child) => expression switch
     {

@@ -39,12 +39,24 @@ internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
         return arguments;
     }
 
-    private Dictionary<string, object?>? Read(ModelChild child)
+    /// <summary>How many modules a list is made with, where nothing is added later; null: the code does not show it.</summary>
+    public int? CountOf(ModelChild child)
+    {
+        if (!child.IsList || child.IsNullable || AssignedValues.AccessesTo(child).Any(name => name is "Add" or "add" or "append" or "insert" or "extend" or "Insert" or "AddRange" or "Remove" or "RemoveAt" or "Clear"))
+            return null;
+        return CallThatMakes(child) is { } call && call.arguments is [{ ArgumentKind: ArgumentKind.ParamArray, Value: IArrayCreationOperation { Initializer.ElementValues: var elements } }] ? elements.Length : null;
+    }
+
+    private Dictionary<string, object?>? Read(ModelChild child) => child.IsList || CallThatMakes(child) is not { } call ? null
+        : call.arguments.Where(a => a.Parameter is not null).ToDictionary(a => a.Parameter!.Name, a => a.Value.ConstantValue is { HasValue: true, Value: var value } ? value : null);
+
+    /// <summary>The only call that makes what a child holds, if it is one of TorchSharp's or this library's; null: the code does not show it.</summary>
+    private (IMethodSymbol method, IReadOnlyList<IArgumentOperation> arguments)? CallThatMakes(ModelChild child)
     {
         // Other classes can see to the rest.
         var isOwn = child.Symbol is IFieldSymbol field ? field.IsReadOnly || field.DeclaredAccessibility == Accessibility.Private
             : ((IPropertySymbol)child.Symbol).SetMethod is not { } setter || setter.IsInitOnly || setter.DeclaredAccessibility == Accessibility.Private;
-        if (child.IsList || !isOwn || AssignedValues.Of(child) is not [var only])
+        if (!isOwn || AssignedValues.Of(child) is not [var only])
             return null;
         var (method, arguments) = scanner.ModelOf(only.SyntaxTree).GetOperation(only) switch
         {
@@ -53,8 +65,6 @@ internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
             _ => (null, []),
         };
         var known = new[] { graph.Known.Module.ContainingAssembly, graph.Known.Adapt.ContainingAssembly };
-        if (method is null || !known.Contains(method.ContainingAssembly, SymbolEqualityComparer.Default))
-            return null;
-        return arguments.Where(a => a.Parameter is not null).ToDictionary(a => a.Parameter!.Name, a => a.Value.ConstantValue is { HasValue: true, Value: var value } ? value : null);
+        return method is not null && known.Contains(method.ContainingAssembly, SymbolEqualityComparer.Default) ? (method, arguments) : null;
     }
 }

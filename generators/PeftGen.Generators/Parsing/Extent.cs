@@ -52,7 +52,7 @@ internal static class Extents
     }
 
     /// <summary>A path with numbers in place of its stars.</summary>
-    private static IEnumerable<string> Numbered(string path)
+    public static IEnumerable<string> Numbered(string path)
     {
         var star = path.IndexOf('*');
         return star < 0 ? [path] : Enumerable.Range(0, path.IndexOf('*', star + 1) < 0 ? 100 : 12)

@@ -13,8 +13,7 @@ internal sealed class SequentialContents(Compilation compilation, KnownTypes kno
         if (child.IsList || child.Shape != ChildShape.Sequential)
             return null;
         // What is added later may be anything.
-        if (SourceOrder.PartsOf(child.Symbol.ContainingType).SelectMany(part => part.DescendantNodes()).OfType<MemberAccessExpressionSyntax>()
-            .Any(access => access.Name.Identifier.ValueText is "Add" or "append" or "add_module" or "register_module" && AssignedValues.Names(access.Expression, child)))
+        if (AssignedValues.AccessesTo(child).Any(name => name is "Add" or "append" or "add_module" or "register_module"))
             return null;
         var values = AssignedValues.Of(child);
         var types = new List<ITypeSymbol>();

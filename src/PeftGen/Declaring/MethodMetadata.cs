@@ -41,7 +41,7 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     public bool MergesForAll { get; set; }
 }
 
-/// <summary>The numbers that a constructor parameter or property of a method may have, or each of a list of them; others are an error at compile time.</summary>
+/// <summary>The numbers that a constructor parameter or property of a method may have, or each of a list or a pattern of them; others are an error at compile time.</summary>
 /// <param name="min">The smallest value, included.</param>
 /// <param name="max">The largest value, included.</param>
 [AttributeUsage(AttributeTargets.Parameter | AttributeTargets.Property)]

@@ -9,7 +9,7 @@ public sealed class WithinAttribute(string targets) : Attribute
     public string Targets { get; } = targets;
 }
 
-/// <summary>On a property of a method that lists targets to leave out of another property, or numbers of blocks; a target that leaves out nothing is a warning.</summary>
+/// <summary>On a property of a method that lists targets to leave out of another property, or numbers of blocks; one that leaves out nothing is a warning.</summary>
 /// <param name="targets">The name of the other property.</param>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class LeavesOutAttribute(string targets) : Attribute
@@ -18,13 +18,25 @@ public sealed class LeavesOutAttribute(string targets) : Attribute
     public string Targets { get; } = targets;
 }
 
-/// <summary>On a property of a method that lists numbers of blocks: sites of another property are in these alone.</summary>
+/// <summary>On a property of a method that lists numbers of blocks: sites of another property are in these alone. A number that the model has not is a warning.</summary>
 /// <param name="targets">The name of the other property.</param>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class BlocksAttribute(string targets) : Attribute
 {
     /// <summary>The name of the other property.</summary>
     public string Targets { get; } = targets;
+}
+
+/// <summary>On a property of a method that gives numbers by path, <c>down_proj=6, layers.0.self_attn.q_proj=2</c>, to sites of another property: malformed ones are an error, and those that meet none a warning.</summary>
+/// <param name="targets">The name of the other property.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class PatternAttribute(string targets) : Attribute
+{
+    /// <summary>The name of the other property.</summary>
+    public string Targets { get; } = targets;
+
+    /// <summary>Whether the keys are numbers of blocks and no paths.</summary>
+    public bool ByBlock { get; set; }
 }
 
 /// <summary>On a property of a method: where it is set, only some of the layers can carry the method that could without it; others among the sites of another property are an error.</summary>

@@ -2,7 +2,7 @@ using Microsoft.CodeAnalysis;
 
 namespace PeftGen.Generators.Tests;
 
-/// <summary>Declarations that the model they stand on cannot carry: PG003 for values and parameters, PG042, PG046, PG047.</summary>
+/// <summary>Declarations that the model they stand on cannot carry: PG003 for values and parameters, PG007 and PG048 for patterns, PG042, PG046, PG047, PG049.</summary>
 public class FitDiagnosticTests
 {
     [Theory]
@@ -18,7 +18,8 @@ public class FitDiagnosticTests
 
     [Theory]
     [InlineData("BitFit(\"fc.bias,plain.bias\")")]
-    [InlineData("LNTuning(\"norm\")")]
+    [InlineData("LNTuning(\"norm,fast\")")]
+    [InlineData("LoRA(2, targets: \"fast\", Gated = true, ModulesToSave = \"fast\")")]
     [InlineData("LoRA(2, targets: \"fc,conv,words\")")]
     [InlineData("LoRA(2, targets: \"fc,conv\", BiasInB = true)")]
     [InlineData("IA3(\"fc,norm\", \"fc\", Gated = false)")]
@@ -118,6 +119,37 @@ public class FitDiagnosticTests
     [InlineData("Keys b = new()")]
     public void Keys(string layers) => IsSilent("PrefixTuning(4, \"attn\")", Attending(layers));
 
+    [Theory]
+    [InlineData("RankPattern = \"b_proj=2, [|k_prj|]=3\"", "'k_prj' of RankPattern is the end of no path among the sites of targets, so it has no effect; did you mean 'k_proj'?")]
+    [InlineData("AlphaPattern = \"[|proj|]=3\"", "'proj' of AlphaPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
+    [InlineData("RankPattern = @[|\"layers\\.\\d+\\.other=3\"|]", "'layers\\.\\d+\\.other' of RankPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
+    public void APatternMeetsNothing(string pattern, string message) => Reports("PG048", message, $"LoRA(2, targets: \"b_proj,k_proj\", {pattern})", Stacked);
+
+    [Theory]
+    [InlineData("LoRA(2, targets: \"b_proj\", RankPattern = \"[|b_proj: 2|]\")", "the pattern 'b_proj: 2' is none, expected a name, '=' and a number: 'down_proj=6'")]
+    [InlineData("LoRA(2, targets: \"b_proj\", AlphaPattern = \"b_proj=2, [|(b|]=3\")", "the pattern '(b' is no regular expression: Invalid pattern '\\A(?:.*\\.)?(?:(b)\\z' at offset 18. Not enough )'s.")]
+    public void AMalformedPattern(string attribute, string message) => Reports("PG007", message, attribute, Stacked);
+
+    [Theory]
+    [InlineData("LoRA(2, targets: \"b_proj,k_proj\", RankPattern = \"b_proj=1, layers.11.k_proj = 2\")")]
+    [InlineData("LoRA(2, targets: \"b_proj,k_proj\", AlphaPattern = @\"layers\\.\\d\\..*=3, k.*=4\")")]
+    [InlineData("LoRA(2, targets: \"b_proj\", Layers = [1], LeaveOut = [0])")]
+    public void PatternsAndBlocks(string attribute) => IsSilent(attribute, Stacked);
+
+    [Theory]
+    [InlineData("LoRA(2, targets: \"b_proj\", Layers = [|[0, 2]|])", "Layers names block 2, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
+    [InlineData("IA3(\"b_proj\", \"\", LeaveOut = [|[5]|])", "LeaveOut names block 5, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
+    [InlineData("Bottleneck(2, \"k_proj\", ReductionPattern = [|\"0=2, 3=8\"|])", "ReductionPattern names block 3, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
+    public void NoSuchBlock(string attribute, string message) => Reports("PG049", message, attribute, Stacked);
+
+    /// <summary>How many there are may not show.</summary>
+    [Theory]
+    [InlineData("ModuleList(new Block(), new Block())", "ModuleList(Enumerable.Range(0, 4).Select(_ => new Block()).ToArray())")]
+    [InlineData("public Model() : base(\"model\") => RegisterComponents();", "public Model() : base(\"model\") { layers.append(new Block()); RegisterComponents(); }")]
+    [InlineData("ModuleList(new Block(), new Block());", "ModuleList(new Block(), new Block()); private readonly Sequential more = Sequential((\"a\", new Block()));")]
+    [InlineData("private readonly Linear b_proj", "private readonly ModuleList<Linear> experts = ModuleList(Linear(8, 8)); private readonly Linear b_proj")]
+    public void TheNumberOfBlocksDoesNotShow(string code, string other) => IsSilent("LoRA(2, targets: \"b_proj\", Layers = [2])", Stacked.Replace(code, other, StringComparison.Ordinal));
+
     private static void IsSilent(string attribute, string model)
     {
         var generated = Generated.From($"[{attribute}]\n{model}");
@@ -142,11 +174,12 @@ public class FitDiagnosticTests
             private readonly Conv2d conv = Conv2d(3, 8, 3), grouped = Conv2d(4, 8, 3, groups: 2, bias: false);
             private readonly GroupNorm groups = GroupNorm(2, 8);
             private readonly Linear fc = Linear(8, 8), plain = Linear(8, 8, hasBias: false);
+            private readonly FastLinear fast = new(8, 8);
             private readonly LayerNorm norm = LayerNorm(8);
 
             public Model() : base("model") => RegisterComponents();
 
-            public override Tensor forward(Tensor x) => words.forward(x) + norm.forward(plain.forward(fc.forward(groups.forward(grouped.forward(conv.forward(x))))));
+            public override Tensor forward(Tensor x) => words.forward(x) + norm.forward(plain.forward(fc.forward(groups.forward(fast.forward(grouped.forward(conv.forward(x)))))));
 
             private static Conv2d Made() => Conv2d(3, 8, 3, bias: false);
         }
@@ -187,6 +220,31 @@ public class FitDiagnosticTests
             public Model() : base("model") => RegisterComponents();
 
             public override Tensor forward({{parameters}}) => embed_tokens.forward({{parameters.Split(',')[0].Split(' ')[^1]}});
+        }
+        """;
+
+    private const string Stacked = """
+        public partial class Model : Module<Tensor, Tensor>
+        {
+            private readonly ModuleList<Block> layers = ModuleList(new Block(), new Block());
+
+            public Model() : base("model") => RegisterComponents();
+
+            public override Tensor forward(Tensor x)
+            {
+                foreach (var layer in layers)
+                    x = layer.forward(x);
+                return x;
+            }
+        }
+
+        public partial class Block : Module<Tensor, Tensor>
+        {
+            private readonly Linear b_proj = Linear(8, 8), k_proj = Linear(8, 8);
+
+            public Block() : base("block") => RegisterComponents();
+
+            public override Tensor forward(Tensor x) => x + k_proj.forward(b_proj.forward(x));
         }
         """;
 

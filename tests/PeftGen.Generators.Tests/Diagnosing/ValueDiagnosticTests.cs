@@ -39,6 +39,7 @@ public class ValueDiagnosticTests
     [Theory]
     [InlineData("LoRA(2, targets: \"up\", Layers = [|[0, -1]|])", "a number of Layers is -1; LoRA takes a number of Layers from 0 to 65536")]
     [InlineData("Bottleneck(2, \"mlp\", LeaveOut = [|[-2]|])", "a number of LeaveOut is -2; Bottleneck takes a number of LeaveOut from 0 to 65536")]
+    [InlineData("LoRA(2, targets: \"up\", RankPattern = [|\"up=0\"|])", "a number of RankPattern is 0; LoRA takes a number of RankPattern from 1 to 65536")]
     [InlineData("TrainableTokens([|[3, -1]|], \"embed_tokens\")", "a number of tokens is -1; TrainableTokens takes a number of tokens from 0 to 2147483647")]
     public void NumbersOfListsOutOfRange(string attribute, string message) => Reports("PG006", message, attribute);
 

@@ -190,6 +190,18 @@ public sealed class BottleneckTests : IDisposable
             .Select(i => (i, adapter.layers[i]!.residual!.named_parameters().First(p => p.name == "down.weight").parameter.shape[0])));
     }
 
+    /// <summary>The compiler knows the names from the metadata.</summary>
+    [Fact]
+    public void The_compiler_knows_all_non_linearities()
+    {
+        var error = Assert.Throws<AdapterException>(() => new AttentionHost(blocks: 1).Create(new Bottleneck(targets: "layers.*") { NonLinearity = "rule" })).Message;
+        foreach (var method in (Type[])[typeof(Bottleneck), typeof(LoReFT), typeof(Invertible)])
+        {
+            var names = method.GetProperty(nameof(Bottleneck.NonLinearity))!.GetCustomAttributes(typeof(OneOfAttribute), true).Cast<OneOfAttribute>().Single().Names.Split(',');
+            Assert.EndsWith($"expected one of {string.Join(", ", names)}.", error, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void What_cannot_be_is_refused_with_the_path()
     {

@@ -39,6 +39,7 @@ public class Bottleneck : AdaptAttribute
     public string Targets { get; }
 
     /// <summary>Other reductions for some blocks, by their number: <c>0=2, 3=8</c>. Blocks are counted through: a decoder's go on where the encoder's end.</summary>
+    [Pattern(nameof(Targets), ByBlock = true), InRange(0.001, 65536)]
     public string ReductionPattern { get; set; } = "";
 
     /// <summary>The blocks that get no adapter, counted as for <see cref="ReductionPattern"/>; null: none.</summary>

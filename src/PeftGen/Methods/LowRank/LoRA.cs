@@ -78,10 +78,11 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public int[]? TrainableTokens { get; set; }
 
     /// <summary>Other ranks for some paths: <c>down_proj=6, layers.0.self_attn.q_proj=2</c>. Keys match as HF PEFT's <c>rank_pattern</c>.</summary>
+    [Pattern(nameof(Targets)), InRange(1, 65536)]
     public string RankPattern { get; set; } = "";
 
     /// <summary>Other alphas for some paths.</summary>
-    [OverriddenBy(nameof(Gated))]
+    [Pattern(nameof(Targets)), InRange(0, 1e9), OverriddenBy(nameof(Gated))]
     public string AlphaPattern { get; set; } = "";
 
     /// <summary>How <c>A</c> starts. Default: Kaiming uniform, as a linear layer.</summary>
