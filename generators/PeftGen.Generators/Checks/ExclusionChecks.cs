@@ -60,7 +60,7 @@ internal static class ExclusionChecks
         var sure = matches.Where(m => m.Claim.Kind == SiteKind.Parameter && m.Place.IsCertain
             && (m.Place.Kind == PlaceKind.Parameter || (m.Place.Kind == PlaceKind.LayerParameter && context.Creations.Has(m.Place.Child!, LastOf(m.Place.Path)))));
         var found = new Findings();
-        foreach (var holder in sure.GroupBy(m => m.Place.Kind == PlaceKind.Parameter ? m.Place.Path : m.Place.Path.Substring(0, m.Place.Path.LastIndexOf('.'))))
+        foreach (var holder in sure.GroupBy(m => m.Place.Kind == PlaceKind.Parameter ? m.Place.Path : m.Place.Path.Substring(0, Math.Max(0, m.Place.Path.LastIndexOf('.')))))
             foreach (var meeting in Meetings(holder))
             {
                 var (earlier, later) = meeting[0];

@@ -69,7 +69,7 @@ internal static class ValueChecks
         foreach (var other in Names("OnlyWithAttribute").Where(other => !method.IsSet(other)))
             Report($"without {method.WrittenName(other)}; set that, too, or leave it away");
 
-        IEnumerable<string> Names(string attribute) => DeclaredMethod.ArgumentsOf(property, attribute).Select(a => a[0].Value).OfType<string>();
+        IEnumerable<string> Names(string attribute) => DeclaredMethod.ArgumentsOf(property, attribute).Select(a => a is [{ Value: string name }] ? name : null).OfType<string>();
         void Report(string why) => diagnostics.Add(
             "PG043", method.Syntax.SyntaxTree, (method.PlaceOf(property.Name).argument ?? (SyntaxNode)method.Syntax).Span, method.WrittenName(property.Name), method.Name, why);
     }

@@ -48,7 +48,7 @@ internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
     }
 
     private Dictionary<string, object?>? Read(ModelChild child) => child.IsList || CallThatMakes(child) is not { } call ? null
-        : call.arguments.Where(a => a.Parameter is not null).ToDictionary(a => a.Parameter!.Name, a => a.Value.ConstantValue is { HasValue: true, Value: var value } ? value : null);
+        : call.arguments.Where(a => a.Parameter is not null).GroupBy(a => a.Parameter!.Name).Select(g => g.First()).ToDictionary(a => a.Parameter!.Name, a => a.Value.ConstantValue is { HasValue: true, Value: var value } ? value : null);
 
     /// <summary>The only call that makes what a child holds, if it is one of TorchSharp's or this library's; null: the code does not show it.</summary>
     private (IMethodSymbol method, IReadOnlyList<IArgumentOperation> arguments)? CallThatMakes(ModelChild child)

@@ -121,13 +121,13 @@ public class FitDiagnosticTests
 
     [Theory]
     [InlineData("RankPattern = \"b_proj=2, [|k_prj|]=3\"", "'k_prj' of RankPattern is the end of no path among the sites of targets, so it has no effect; did you mean 'k_proj'?")]
-    [InlineData("AlphaPattern = \"[|proj|]=3\"", "'proj' of AlphaPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
-    [InlineData("RankPattern = @[|\"layers\\.\\d+\\.other=3\"|]", "'layers\\.\\d+\\.other' of RankPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
+    [InlineData("AlphaPattern = \"[|elsewhere|]=3\"", "'elsewhere' of AlphaPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
+    [InlineData("RankPattern = [|@\"layers\\.\\d+\\.other=3\"|]", "'layers\\.\\d+\\.other' of RankPattern is the end of no path among the sites of targets, so it has no effect; correct it, or leave it away")]
     public void APatternMeetsNothing(string pattern, string message) => Reports("PG048", message, $"LoRA(2, targets: \"b_proj,k_proj\", {pattern})", Stacked);
 
     [Theory]
     [InlineData("LoRA(2, targets: \"b_proj\", RankPattern = \"[|b_proj: 2|]\")", "the pattern 'b_proj: 2' is none, expected a name, '=' and a number: 'down_proj=6'")]
-    [InlineData("LoRA(2, targets: \"b_proj\", AlphaPattern = \"b_proj=2, [|(b|]=3\")", "the pattern '(b' is no regular expression: Invalid pattern '\\A(?:.*\\.)?(?:(b)\\z' at offset 18. Not enough )'s.")]
+    [InlineData("LoRA(2, targets: \"b_proj\", AlphaPattern = \"b_proj=2, [|(b|]=3\")", "the pattern '(b' is no regular expression: Invalid pattern '\\A(?:.*\\.)?(?:(b)\\z' at offset 19. Not enough )'s.")]
     public void AMalformedPattern(string attribute, string message) => Reports("PG007", message, attribute, Stacked);
 
     [Theory]
@@ -139,7 +139,7 @@ public class FitDiagnosticTests
     [Theory]
     [InlineData("LoRA(2, targets: \"b_proj\", Layers = [|[0, 2]|])", "Layers names block 2, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
     [InlineData("IA3(\"b_proj\", \"\", LeaveOut = [|[5]|])", "LeaveOut names block 5, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
-    [InlineData("Bottleneck(2, \"k_proj\", ReductionPattern = [|\"0=2, 3=8\"|])", "ReductionPattern names block 3, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
+    [InlineData("Bottleneck(2, \"layers.*\", ReductionPattern = [|\"0=2, 3=8\"|])", "ReductionPattern names block 3, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
     public void NoSuchBlock(string attribute, string message) => Reports("PG049", message, attribute, Stacked);
 
     /// <summary>How many there are may not show.</summary>
@@ -210,7 +210,7 @@ public class FitDiagnosticTests
         }
         """;
 
-    private static string PreNorm { get; } = PostNorm.Replace("norm.forward(mlp.forward(x) + x)", "x + mlp.forward(norm.forward(x))", StringComparison.Ordinal);
+    private static string PreNorm { get; } = PostNorm.Replace("other.forward(norm.forward(mlp.forward(x) + x))", "x + mlp.forward(norm.forward(other.forward(x)))", StringComparison.Ordinal);
 
     private static string Reading(string parameters) => $$"""
         public partial class Model : Module<{{string.Concat(parameters.Split(',').Select(_ => "Tensor, "))}}Tensor>

@@ -14,10 +14,11 @@ public class FuzzTests
     [InlineData("[IA3(targets: \"k,v,ffn_out\", Group = \"second\")]")]
     [InlineData("[Bottleneck(reduction: 2, targets: \"layers.*\"), LNTuning]")]
     [InlineData("[PrefixTuning(length: 4), TrainableTokens(new[] { 1, 2 })]")]
+    [InlineData("[LNTuning, BitFit(\"fc1.bias\"), LoRA(2, targets: \"q,v\", RankPattern = \"q_proj=1\", LeaveOut = new[] { 0 }), Compacter(2, \"layers.*\", PhmDim = 2), PromptTuning(2, \"embed_tokens\"), PrefixTuning(2)]")]
     [InlineData("[Touch(Parameters = \"**\", Residuals = \"**\", Attentions = \"**\")]")]
     public void NothingThatIsTypedMakesItThrow(string attributes)
     {
-        const int Rows = Edits / 5 / EditsInARow;
+        const int Rows = Edits / 6 / EditsInARow;
         // Not string.GetHashCode, which differs from run to run.
         var random = new Random(attributes.Sum(c => c));
         var source = attributes + "\n" + Model;
