@@ -9,7 +9,7 @@ namespace PeftGen.Tests.Methods.Hosts;
 [PrefixTuning(3, Projection = 4, Gated = true, SharedGate = false, Pooling = GatePooling.Masked, Group = "gated")]
 [AdaptionPrompt(3, Group = "prompted")]
 [UniPELT(rank: 2, length: 2, reduction: 2, Projection = 3, Group = "gatedParts")]
-[PrefixTuning(2, Projection = 3, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
+[PrefixTuning(2, positions: PrefixPositions.Unmoved, Projection = 3, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
 [Bottleneck(2, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
 [LoRA(2, Gated = true, Pooling = GatePooling.Masked, Group = "apart")]
 [MAM(length: 2, reduction: 2, Projection = 3, Group = "parts")]
