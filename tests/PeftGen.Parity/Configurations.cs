@@ -80,8 +80,12 @@ public static class Configurations
                 throw new ParityException($"{where}: '{field}' is {(other.ContainsKey(field) ? Text(other[field]) : "missing")}, expected {Text(value)}");
     }
 
-    /// <summary>Each recorded field of a folder's configuration, envelope and all, has to be in another's, with an equal value.</summary>
-    public static void RequireSameWhole(string recorded, string other, string where) => RequireSame(ReadWhole(recorded), ReadWhole(other), where);
+    /// <summary>Each recorded field of a folder's configuration, and of the envelope that AdapterHub puts around it, has to be in another's, with an equal value.</summary>
+    public static void RequireSameWhole(string recorded, string other, string where)
+    {
+        RequireSame(Read(recorded), Read(other), where);
+        RequireSame(Without(ReadWhole(recorded), ["config"]), ReadWhole(other), where);
+    }
 
     /// <summary>
     /// Fields that case.json does not set have the reference's default, which is the same in every adapter of one method.
