@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -55,6 +57,46 @@ public sealed class ImageHostTests : IDisposable
         Assert.Equal(norms.Order(StringComparer.Ordinal), adapter.Slots().Select(s => s.Path).Order(StringComparer.Ordinal));
         RequireIdentity(host, adapter, inputs);
         RequireEachToCount(host, adapter, inputs);
+    }
+
+    [Theory]
+    [InlineData("prefix")]
+    [InlineData("prefix_after_bos")]
+    public void AdapterHubsPromptStandsBesideThePatches(string combine)
+    {
+        var (host, inputs) = Compile(ViT, "[EmbeddedPrompt(5)]");
+        using var recorded = new GoldenCase(Goldens.Root, ViT).ReadExpected();
+        var (pixels, prompt) = (recorded.Take("input.pixel_values"), randn(3, 32));
+        var adapter = LoadFromAdapterHub(
+            host, new JsonObject { ["architecture"] = "prompt_tuning", ["combine"] = combine, ["prompt_init"] = "random_uniform", ["prompt_length"] = 3 },
+            ("vit.prompt_tuning.prompt_tunings.a.prompt_embedding.weight", prompt));
+        Assert.Equal("vit.prompt_tuning.prompt_tunings.{name}.prompt_embedding.weight", Assert.Single(adapter.Slots().SelectMany(s => s.Stored(FileFormat.AdapterHub))).Key);
+        var x = Part("vit.embeddings").forward(pixels);
+        var (at, rows) = (combine == "prefix" ? 0 : 1, prompt.expand(x.shape[0], -1, -1));
+        x = cat([x.narrow(1, 0, at), rows, x.narrow(1, at, x.shape[1] - at)], 1);
+        foreach (var layer in host.Model.named_modules().Where(m => m.name.StartsWith("vit.layers.", StringComparison.Ordinal) && m.name.Count(c => c == '.') == 2))
+            x = ((nn.Module<Tensor, Tensor>)layer.module).forward(x);
+        // The classifier reads what stands first: the class token, or the first vector.
+        var expected = Part("classifier").forward(Part("vit.layernorm").forward(x).select(1, 0));
+        RequireClose(expected.detach(), host.Run(adapter, inputs).detach());
+        RequireEachToCount(host, adapter, inputs);
+
+        nn.Module<Tensor, Tensor> Part(string name) => (nn.Module<Tensor, Tensor>)host.Model.named_modules().Single(m => m.name == name).module;
+    }
+
+    private static AdapterNode LoadFromAdapterHub(CompiledHost host, JsonObject config, params (string, Tensor)[] tensors)
+    {
+        var folder = Directory.CreateTempSubdirectory("peftgen-hub-").FullName;
+        try
+        {
+            SafetensorsWriter.Write(Path.Combine(folder, "adapter.safetensors"), tensors);
+            File.WriteAllText(Path.Combine(folder, "adapter_config.json"), new JsonObject { ["config"] = config, ["name"] = "a" }.ToJsonString());
+            return host.Load(folder);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static (CompiledHost host, Inputs inputs) Compile(string name, string attribute)

@@ -51,6 +51,55 @@ public sealed class AttentionMethodTests : IDisposable
     }
 
     [Fact]
+    public void A_gate_sees_the_tokens_of_its_own_call()
+    {
+        using var quiet = no_grad();
+        var adapter = Filled(_model.CreateGatedAdapter(new PrefixTuning(3) { Gated = true }));
+        var ids = _ids.narrow(0, 0, 1);
+        using var cache = new PrefixCache();
+        var (whole, first, step) = (new Dictionary<string, Tensor>(), new Dictionary<string, Tensor>(), new Dictionary<string, Tensor>());
+        var all = _model.forward(adapter, new ForwardOptions { Records = whole }, ids);
+        var begun = _model.forward(adapter, new ForwardOptions { Records = first }, ids.narrow(1, 0, 4), null, cache);
+        var next = _model.forward(adapter, new ForwardOptions { Records = step }, ids.narrow(1, 4, 1), null, cache);
+        // The first block's gate, by its formula: the text stands behind the three vectors.
+        const string Gate = "layers.0.self_attn:self_prefix";
+        var x = _model.get_parameter("embed_tokens.weight")![ids[0]] + _model.get_parameter("positions.weight")!.narrow(0, 3, 5);
+        var (w, b) = (Part("gate.weight"), Part("gate.bias"));
+        var open = nn.functional.linear(x, w, b).sigmoid().squeeze(1);
+        TensorAssert.Close(open.mean().view(1), whole[Gate], Tolerance);
+        TensorAssert.Close(open.narrow(0, 0, 4).mean().view(1), first[Gate], Tolerance);
+        TensorAssert.Close(open.narrow(0, 4, 1), step[Gate], Tolerance);
+        // So the first call is as without a cache, and the next token is not.
+        TensorAssert.Close(_model.forward(adapter, ids.narrow(1, 0, 4)), begun, Tolerance);
+        Assert.True((all.narrow(1, 4, 1) - next).abs().max().item<float>() > 1e-3, "the step's gate saw the tokens before");
+
+        Tensor Part(string name) => adapter.named_parameters().Single(p => p.name.StartsWith("layers.0", StringComparison.Ordinal) && p.name.EndsWith(name, StringComparison.Ordinal)).parameter;
+    }
+
+    [Fact]
+    public void Cached_rows_of_a_mix_go_on_as_their_adapters_do_alone()
+    {
+        using var quiet = no_grad();
+        var (prefix, states) = (Filled(_model.CreateAdapter(new PrefixTuning(2))), Filled(_model.CreateStatesAdapter()));
+        var both = Stack.Of<PrefixModel.Adapter>(Filled(_model.CreateStatesAdapter(new NoReFT(1, 1, 2)), 5), Filled(_model.CreateAdapter(new PrefixTuning(4)), 6));
+        PrefixModel.Adapter?[] entries = [states, null, both, prefix, states];
+        foreach (var adapter in entries.OfType<PrefixModel.Adapter>())
+            adapter.eval();
+        var ids = cat([_ids, _ids.flip(1), _ids.narrow(0, 0, 1).roll(1, 1)], 0);
+        var mixed = Cached(Rows.Of(entries), ids);
+        for (var row = 0; row < entries.Length; row++)
+            TensorAssert.Close(Cached(entries[row], ids.narrow(0, row, 1)), mixed.narrow(0, row, 1), Tolerance, $"row {row}");
+
+        Tensor Cached(PrefixModel.Adapter? adapter, Tensor tokens)
+        {
+            using var cache = new PrefixCache();
+            return cat(new[] { (0, 3), (3, 1), (4, 1) }.Select(part => Run(adapter, tokens.narrow(1, part.Item1, part.Item2), cache)).ToList(), 1);
+        }
+
+        Tensor Run(PrefixModel.Adapter? adapter, Tensor tokens, PrefixCache cache) => adapter is null ? _model.forward(tokens, null, cache) : _model.forward(adapter, tokens, null, cache);
+    }
+
+    [Fact]
     public void Each_row_has_the_prefix_of_its_adapter()
     {
         var (a, b) = (Filled(_model.CreateAdapter(new PrefixTuning(2))), Filled(_model.CreateAdapter(new PrefixTuning(4)), 5));

@@ -54,8 +54,13 @@ internal sealed class RowSplit
 
     /// <summary>Puts the groups' results, each <c>[rows, …]</c>, back into the order of the batch.</summary>
     /// <returns>A new tensor, <c>[batch, …]</c>.</returns>
-    public Tensor Join(ForwardContext context, IReadOnlyList<Tensor> results)
+    /// <exception cref="AdapterException">They differ in more than the number of rows.</exception>
+    public Tensor Join(string path, ForwardContext context, IReadOnlyList<Tensor> results)
     {
+        if (results.FirstOrDefault(result => !result.shape.AsSpan(1).SequenceEqual(results[0].shape.AsSpan(1))) is { } other)
+            throw new AdapterException(
+                $"{(path.Length == 0 ? "the model's output" : path)}: the adapters of these rows give [{string.Join(", ", results[0].shape)}] and [{string.Join(", ", other.shape)}], and a batch has one shape. " +
+                "Run the rows of each adapter in a call of their own.");
         var joined = cat(results.ToList(), 0);
         if (_order.Index().All(row => row.Item == row.Index))
             return joined;

@@ -31,9 +31,9 @@ internal sealed class RowsAttention : AttentionSlot, ISlotGroup
         var keys = parts.Max(part => part.k.shape[2]);
         var needsMask = parts.Any(part => part.mask is not null || part.k.shape[2] != keys);
         using var scope = NewDisposeScope();
-        var joinedK = split.Join(context, parts.Select(part => Fill(part.k, keys, 2, 0)).ToList());
-        var joinedV = split.Join(context, parts.Select(part => Fill(part.v, keys, 2, 0)).ToList());
-        var joinedMask = needsMask ? split.Join(context, MasksOf(split, parts, q, keys)) : null;
+        var joinedK = split.Join(Path, context, parts.Select(part => Fill(part.k, keys, 2, 0)).ToList());
+        var joinedV = split.Join(Path, context, parts.Select(part => Fill(part.v, keys, 2, 0)).ToList());
+        var joinedMask = needsMask ? split.Join(Path, context, MasksOf(split, parts, q, keys)) : null;
         return (context.Keep(joinedK), context.Keep(joinedV), joinedMask is null ? null : context.Keep(joinedMask));
     }
 

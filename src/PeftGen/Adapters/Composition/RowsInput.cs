@@ -50,7 +50,7 @@ internal sealed class RowsInput : InputSlot, ISlotGroup
             var result = pair.Second?.leave(context.ForRows(pair.First), part) ?? part;
             return (result, isNew: !ReferenceEquals(result, part));
         }).ToList();
-        return left.Any(part => part.isNew) ? split.Join(context, left.Select(part => part.result).ToList()).MoveToOuterDisposeScope() : output;
+        return left.Any(part => part.isNew) ? split.Join(Path, context, left.Select(part => part.result).ToList()).MoveToOuterDisposeScope() : output;
     }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) => RowsSlots.Stored(Path);

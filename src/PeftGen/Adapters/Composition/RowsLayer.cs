@@ -40,7 +40,7 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
                 results.Add(slot is null ? call.forward(part) : call.Through([slot], part));
             }
 
-            return _split.Join(layer.Context, results);
+            return _split.Join(Path, layer.Context, results);
         }
         finally
         {

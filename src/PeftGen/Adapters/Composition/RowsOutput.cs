@@ -38,7 +38,7 @@ internal sealed class RowsOutput : OutputSlot, ISlotGroup
                     results.Add(slot.forward(context.ForRows(rows), part));
             }
 
-            return split.Join(context, results);
+            return split.Join(Path, context, results);
         }
         finally
         {

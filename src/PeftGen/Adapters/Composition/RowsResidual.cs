@@ -33,7 +33,7 @@ internal sealed class RowsResidual : ResidualSlot, ISlotGroup
                 results.Add(call.forward(_slots[adapter], call.Context.ForRows(rows), norm => SlotOf(norm, adapter), partOfH, partOfR));
             }
 
-            return split.Join(call.Context, results);
+            return split.Join(Path, call.Context, results);
         }
         finally
         {

@@ -15,6 +15,7 @@ namespace PeftGen.Tests.Methods.Hosts;
 [MAM(length: 2, reduction: 2, Projection = 3, Group = "parts")]
 [PrefixTuning(2, Group = "both")]
 [PromptTuning(3, "embed_tokens", Group = "both")]
+[NoReFT(2, 2, 1, Group = "states")]
 public partial class PrefixModel : nn.Module<Tensor, Tensor?, PrefixCache?, Tensor>
 {
     public const int Vocabulary = 13, Width = 8, Blocks = 2;

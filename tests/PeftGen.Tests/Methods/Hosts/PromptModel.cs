@@ -9,6 +9,8 @@ namespace PeftGen.Tests.Methods.Hosts;
 [PTuning(3, HiddenSize = 4, Group = "encoded")]
 [MultitaskPromptTuning(3, tasks: 2, rank: 2, Group = "tasks")]
 [EmbeddedPrompt(3, Group = "late")]
+[LoReFT(2, 2, 1, "embeddings", Group = "states")]
+[Invertible(targets: "embeddings", inverse: "head", Group = "coupled")]
 public partial class PromptModel : nn.Module<Tensor, Tensor?, Tensor?, Tensor?, Tensor?, Tensor>
 {
     public const int Vocabulary = 11, Width = 5, Outputs = 4;
