@@ -36,7 +36,7 @@ internal sealed class EmbeddedPromptSlot : OutputSlot
     /// <summary>The embeddings return vectors as wide as the tables that they are looked up in, or as the parameters that are added to them.</summary>
     private static long WidthOf(Site site)
     {
-        var widths = site.Host.Module.named_parameters().Where(p => p.parameter.dim() == 2 && p.name.EndsWith("weight", StringComparison.Ordinal) && p.name.Contains("embedding", StringComparison.Ordinal))
+        var widths = site.Host.Module.named_parameters().Where(p => p.parameter.dim() == 2 && p.name.EndsWith("weight", StringComparison.Ordinal) && p.name.Contains("embed", StringComparison.Ordinal))
             .Concat(site.Host.Module.named_parameters(recurse: false).Where(p => p.parameter.dim() == 3))
             .Select(p => p.parameter.shape[^1]).Distinct().ToList();
         return widths is [var only] ? only : throw new AdapterException(

@@ -54,11 +54,11 @@ public partial class EveryMethodModel : nn.Module<Tensor, Tensor>
 
 public partial class EveryMethodEmbeddings : nn.Module<Tensor, Tensor>
 {
-    private readonly Embedding word_embeddings = nn.Embedding(EveryMethodModel.Vocabulary, EveryMethodModel.Width);
+    private readonly Embedding embed_tokens = nn.Embedding(EveryMethodModel.Vocabulary, EveryMethodModel.Width);
 
     public EveryMethodEmbeddings() : base(nameof(EveryMethodEmbeddings)) => RegisterComponents();
 
-    public override Tensor forward(Tensor input_ids) => word_embeddings.forward(input_ids);
+    public override Tensor forward(Tensor input_ids) => embed_tokens.forward(input_ids);
 }
 
 public partial class EveryMethodBlock : nn.Module<Tensor, Tensor>
