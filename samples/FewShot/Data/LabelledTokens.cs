@@ -8,7 +8,7 @@ namespace PeftGen.FewShot.Data;
 /// <param name="Label">1 if it is positive, else 0.</param>
 internal sealed record LabelledTokens(long[] Ids, long Label)
 {
-    /// <summary>One epoch's batches, at random. (Sentences of about the same length together would need less padding, but a small set would have the same batches in every epoch: LoRA lost three points of accuracy with 100.)</summary>
+    /// <summary>One epoch's batches, at random. (Sentences of about the same length together would need less padding, but a small set would have the same batches in every epoch, and learn less from them.)</summary>
     /// <param name="sentences">What to train on.</param>
     /// <param name="size">How many a batch has; the last may have fewer.</param>
     /// <param name="random">The order.</param>
