@@ -7,7 +7,7 @@ public class OwnLinearFormTests
     public void OfEitherOrientation() => RunningModel.Check("""
         public partial class Conv1D : Module<Tensor, Tensor>
         {
-            private readonly Parameter weight = new(randn(4, 4)), bias = new(randn(4));
+            private readonly Parameter weight = new(randn(4, 4) * 0.5), bias = new(randn(4));
 
             public Conv1D() : base("conv1d") => RegisterComponents();
 
@@ -16,7 +16,7 @@ public class OwnLinearFormTests
 
         public partial class Dense<T> : Module<Tensor, Tensor>
         {
-            private readonly Parameter kernel = new(randn(4, 4));
+            private readonly Parameter kernel = new(randn(4, 4) * 0.5);
             private readonly Parameter? bias = null;
 
             public Dense() : base("dense") => RegisterComponents();
