@@ -13,7 +13,8 @@ namespace PeftGen;
 /// The attribute is both the declaration on a model's class, <c>[LoRA(rank: 8, targets: "q,v")]</c>, which decides at compile time
 /// which sites are compiled, and the values at run time: <c>model.CreateAdapter(new LoRA(rank: 4, targets: "q"))</c>.
 /// What the compiler has to know stands on the method's properties: <see cref="AdaptsAttribute"/>, <see cref="InRangeAttribute"/>,
-/// <see cref="PreventsMergeAttribute"/>; on the class: <see cref="ComposesAttribute"/>, <see cref="MergesAttribute"/>.
+/// <see cref="PreventsMergeAttribute"/>; on the class: <see cref="ComposesAttribute"/>, <see cref="MergesAttribute"/>. What its values need of each other and of the model can stand there, too:
+/// <see cref="OnlyWithAttribute"/>, <see cref="RequiresAttribute"/>, <see cref="NeedsHostsAttribute"/>, <see cref="FitsAttribute"/> and others beside them.
 /// </remarks>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public abstract class AdaptAttribute : Attribute

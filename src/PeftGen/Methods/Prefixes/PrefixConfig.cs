@@ -61,8 +61,10 @@ internal static class PrefixConfig
     /// <summary>Writes AdapterHub's configuration.</summary>
     public static void WriteHub(PrefixTuning values, JsonObject config, HubPlaces places)
     {
+        // Without distances between keys and queries it is the same.
+        var isKept = values.Positions == PrefixPositions.Kept || (values.Positions == PrefixPositions.Unmoved && !HubKinds.Skip(1).Any(kind => places.Kinds.Contains(kind) || places.Others.Contains(kind)));
         HubForm.Refuse(
-            values, (values.Positions != PrefixPositions.Kept && (values.Positions != PrefixPositions.Unmoved || HubKinds.Skip(1).Any(kind => places.Kinds.Contains(kind) || places.Others.Contains(kind))), $"Positions = PrefixPositions.{values.Positions} (AdapterHub keeps them)"), (values.Slices != PrefixSlices.Own, nameof(values.Slices)),
+            values, (!isKept, $"Positions = PrefixPositions.{values.Positions} (AdapterHub keeps them)"), (values.Slices != PrefixSlices.Own, nameof(values.Slices)),
             (values.ProjectionInput > 0, nameof(values.ProjectionInput)), HubForm.OtherPooling(values.Gated, values.Pooling),
             (!places.Kinds.Contains(HubKinds[0]), "a prefix that the self-attention lacks"));
         config["architecture"] = "prefix_tuning";
