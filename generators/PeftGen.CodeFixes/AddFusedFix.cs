@@ -21,14 +21,13 @@ public sealed class AddFusedFix : CodeFixProvider
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         var diagnostic = context.Diagnostics[0];
-        if (!diagnostic.Properties.TryGetValue(DiagnosticProperties.Fused, out var parts) || diagnostic.AdditionalLocations.FirstOrDefault() is not { SourceTree: { } tree } field
-            || context.Document.Project.Solution.GetDocument(tree) is not { } document)
+        if (!diagnostic.Properties.TryGetValue(DiagnosticProperties.Fused, out var parts)
+            || await MarkedPlace.FindAsync(context, diagnostic.AdditionalLocations.FirstOrDefault()).ConfigureAwait(false) is not var (document, field))
             return;
-        var root = await tree.GetRootAsync(context.CancellationToken).ConfigureAwait(false);
         var arguments = string.Join(", ", parts!.Split(',').Select(part => $"\"{part}\""));
-        if (AttributeInsertion.MemberOf(root.FindNode(field.SourceSpan)) is { } member)
+        if (AttributeInsertion.MemberOf(field) is { } member)
             context.RegisterCodeFix(
-                CodeAction.Create($"Add [Fused({arguments})] to {tree.GetText(context.CancellationToken).ToString(field.SourceSpan).Split(' ', '=')[0]}",
+                CodeAction.Create($"Add [Fused({arguments})] to {AttributeInsertion.NameOf(field)}",
                     cancel => AttributeInsertion.AddAsync(document, member, "Fused", arguments, cancel), nameof(AddFusedFix)), diagnostic);
     }
 }

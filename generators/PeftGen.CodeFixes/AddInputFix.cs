@@ -23,11 +23,8 @@ public sealed class AddInputFix : CodeFixProvider
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         var diagnostic = context.Diagnostics[0];
-        if (!diagnostic.Properties.TryGetValue(DiagnosticProperties.Input, out var role) || diagnostic.AdditionalLocations.FirstOrDefault() is not { SourceTree: { } tree } place
-            || context.Document.Project.Solution.GetDocument(tree) is not { } document)
-            return;
-        var root = await tree.GetRootAsync(context.CancellationToken).ConfigureAwait(false);
-        if (root.FindNode(place.SourceSpan) is ParameterSyntax parameter)
+        if (diagnostic.Properties.TryGetValue(DiagnosticProperties.Input, out var role)
+            && await MarkedPlace.FindAsync(context, diagnostic.AdditionalLocations.FirstOrDefault()).ConfigureAwait(false) is (var document, ParameterSyntax parameter))
             context.RegisterCodeFix(
                 CodeAction.Create($"Add [Input(InputRole.{role})] to {parameter.Identifier.ValueText}", cancel => AddAsync(document, parameter, role!, cancel), nameof(AddInputFix)), diagnostic);
     }

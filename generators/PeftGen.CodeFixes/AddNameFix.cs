@@ -25,13 +25,9 @@ public sealed class AddNameFix : CodeFixProvider
         var (symbol, literal) = diagnostic.Id == "PG026"
             ? await RegisteredAsync(context).ConfigureAwait(false)
             : (diagnostic.AdditionalLocations.FirstOrDefault(), diagnostic.Properties.TryGetValue(DiagnosticProperties.Name, out var name) ? $"\"{name}\"" : null);
-        if (symbol?.SourceTree is not { } tree || literal is null || context.Document.Project.Solution.GetDocument(tree) is not { } document)
-            return;
-        var root = await tree.GetRootAsync(context.CancellationToken).ConfigureAwait(false);
-        var declaration = root.FindNode(symbol.SourceSpan);
-        if (AttributeInsertion.MemberOf(declaration) is { } member)
+        if (literal is not null && await MarkedPlace.FindAsync(context, symbol).ConfigureAwait(false) is var (document, declaration) && AttributeInsertion.MemberOf(declaration) is { } member)
             context.RegisterCodeFix(
-                CodeAction.Create($"Add [Name({literal})] to {NameOf(declaration)}", cancel => AttributeInsertion.AddAsync(document, member, "Name", literal, cancel), nameof(AddNameFix)), diagnostic);
+                CodeAction.Create($"Add [Name({literal})] to {AttributeInsertion.NameOf(declaration)}", cancel => AttributeInsertion.AddAsync(document, member, "Name", literal, cancel), nameof(AddNameFix)), diagnostic);
     }
 
     /// <summary>The field that <c>register_module("name", field)</c> registers, and the name.</summary>
@@ -45,11 +41,4 @@ public sealed class AddNameFix : CodeFixProvider
         var declaration = model.GetSymbolInfo(call.ArgumentList.Arguments[1].Expression, context.CancellationToken).Symbol?.DeclaringSyntaxReferences.FirstOrDefault();
         return (declaration?.SyntaxTree.GetLocation(declaration.Span), name.Token.Text);
     }
-
-    private static string NameOf(SyntaxNode declaration) => declaration switch
-    {
-        VariableDeclaratorSyntax variable => variable.Identifier.ValueText,
-        PropertyDeclarationSyntax property => property.Identifier.ValueText,
-        _ => "the field",
-    };
 }

@@ -11,6 +11,15 @@ internal static class AttributeInsertion
     public static MemberDeclarationSyntax? MemberOf(SyntaxNode? declaration) =>
         declaration?.FirstAncestorOrSelf<MemberDeclarationSyntax>() is { } member && member is not FieldDeclarationSyntax { Declaration.Variables.Count: > 1 } ? member : null;
 
+    /// <summary>What a field or property is called.</summary>
+    public static string NameOf(SyntaxNode declaration) => declaration switch
+    {
+        VariableDeclaratorSyntax variable => variable.Identifier.ValueText,
+        PropertyDeclarationSyntax property => property.Identifier.ValueText,
+        _ => "the field",
+    };
+
+    /// <summary>Adds it.</summary>
     public static async Task<Document> AddAsync(Document document, MemberDeclarationSyntax member, string name, string arguments, CancellationToken cancel)
     {
         var text = await document.GetTextAsync(cancel).ConfigureAwait(false);

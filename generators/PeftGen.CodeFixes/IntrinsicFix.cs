@@ -29,9 +29,8 @@ public sealed class IntrinsicFix : CodeFixProvider
             return;
         foreach (var place in diagnostic.AdditionalLocations)
         {
-            if (place.SourceTree is not { } tree || context.Document.Project.Solution.GetDocument(tree) is not { } document)
+            if (await MarkedPlace.FindAsync(context, place).ConfigureAwait(false) is not var (document, node))
                 continue;
-            var node = (await tree.GetRootAsync(context.CancellationToken).ConfigureAwait(false)).FindNode(place.SourceSpan, getInnermostNodeForTie: true);
             var change = (kind, node) switch
             {
                 ("Residual", BinaryExpressionSyntax sum) => Mark(sum),
@@ -45,7 +44,7 @@ public sealed class IntrinsicFix : CodeFixProvider
                 CodeAction.Create(
                     $"Mark '{node.ToString()}' in line {line} as {(kind == "Residual" ? "a residual" : "an attention")}",
                     async cancel => document.WithText((await document.GetTextAsync(cancel).ConfigureAwait(false)).WithChanges(change)),
-                    $"{nameof(IntrinsicFix)} {tree.FilePath} {place.SourceSpan}"),
+                    $"{nameof(IntrinsicFix)} {document.FilePath} {place.SourceSpan}"),
                 diagnostic);
         }
     }

@@ -4,59 +4,6 @@ namespace PeftGen.CodeFixes.Tests;
 
 public sealed class CodeFixTests
 {
-    private const string Block = """
-        /// <summary>Outer.</summary>
-        public static class Outer // around
-        {
-            public sealed class Block : Module<Tensor, Tensor> // here
-            {
-                private readonly Linear q_proj = Linear(4, 4);
-
-                public Block() : base("block") => RegisterComponents();
-
-                public override Tensor forward(Tensor x) => q_proj.forward(x);
-            }
-        }
-        """;
-
-    private const string Root = """
-        [Scale(targets: "q_proj")] // root
-        public class Model : Module<Tensor, Tensor>
-        {
-            private readonly Outer.Block block = new();
-
-            public Model() : base("model") => RegisterComponents();
-
-            public override Tensor forward(Tensor x) => block.forward(x);
-        }
-        """;
-
-    [Fact]
-    public async Task Makes_a_class_partial_with_those_around_it()
-    {
-        using var project = new FixedProject(Block + "\n\n" + Root.Replace("public class", "public partial class", StringComparison.Ordinal));
-        var before = await project.TextAsync();
-        await project.ApplyAsync(new MakePartialFix(), "Make partial");
-        // The outer class was reported first.
-        Assert.Equal(before.Replace("static class", "static partial class", StringComparison.Ordinal), await project.TextAsync());
-        await project.ApplyAsync(new MakePartialFix(), "Make partial");
-        Assert.Equal(Partial(Block) + "\n\n" + Partial(Root), await project.TextAsync());
-        Assert.Empty(await project.ReportedAsync());
-    }
-
-    [Theory]
-    [InlineData(FixAllScope.Document, false)]
-    [InlineData(FixAllScope.Project, true)]
-    [InlineData(FixAllScope.Solution, true)]
-    public async Task Makes_all_classes_partial(FixAllScope scope, bool both)
-    {
-        using var project = new FixedProject(Block, Root);
-        await project.ApplyToAllAsync(new MakePartialFix(), scope);
-        Assert.Equal(Partial(Block), await project.TextAsync());
-        Assert.Equal(both ? Partial(Root) : Root, await project.TextAsync(1));
-        Assert.Equal(both ? 0 : 1, (await project.ReportedAsync()).Length);
-    }
-
     [Fact]
     public async Task Corrects_the_mistyped_target_alone()
     {
@@ -275,43 +222,6 @@ public sealed class CodeFixTests
     }
 
     [Theory]
-    [InlineData("x + Inner(norm.forward(x))", "Residual.Add(Inner(norm.forward(x)), x)")]
-    [InlineData("Inner(x) + x", "Residual.Add(Inner(x), x)")]
-    [InlineData("residual + h", "Residual.Add(h, residual)")]
-    public async Task Marks_a_residual(string sum, string marked)
-    {
-        var model = PreNorm("Residuals", sum, "var residual = x;\n        var h = norm.forward(x);\n        h = Inner(h);");
-        using var project = new FixedProject(model);
-        Assert.NotEmpty((await project.ReportedAsync()).Where(d => d.Id == "PG001"));
-        await project.ApplyAsync(new IntrinsicFix(), $"Mark '{sum}' in line 14 as a residual");
-        Assert.Equal(model.Replace($"return {sum};", $"return {marked};", StringComparison.Ordinal), await project.TextAsync());
-        Assert.Empty(await project.ReportedAsync());
-    }
-
-    [Theory]
-    [InlineData("functional.scaled_dot_product_attention(q, k, v)", "null", "functional.scaled_dot_product_attention(q, k, v, attached)")]
-    [InlineData("functional.scaled_dot_product_attention(q, k, v, mask)", "mask", "functional.scaled_dot_product_attention(q, k, v, attached)")]
-    public async Task Marks_an_attention(string call, string mask, string attached)
-    {
-        var model = PreNorm("Attentions", call, "var (q, k, v) = (mlp.forward(x), x, x);\n        Tensor? mask = null;\n        _ = mask;");
-        using var project = new FixedProject(model);
-        await project.ApplyAsync(new IntrinsicFix(), $"Mark '{call}' in line 14 as an attention");
-        Assert.Equal(
-            model.Replace($"return {call};", $"(k, v, var attached) = Attention.Attach(x, q, k, v, {mask});\n        return {attached};", StringComparison.Ordinal), await project.TextAsync());
-        Assert.Empty(await project.ReportedAsync());
-    }
-
-    [Theory]
-    [InlineData("Residuals", "norm.forward(x) * mlp.forward(x)")]
-    [InlineData("Attentions", "functional.scaled_dot_product_attention(mlp.forward(x), x, x)")]
-    [InlineData("Attentions", "functional.scaled_dot_product_attention(q, k, v, is_casual: true)")]
-    public async Task Offers_no_mark_where_it_sees_no_site(string kind, string expression)
-    {
-        using var project = new FixedProject(PreNorm(kind, expression, "var (q, k, v) = (mlp.forward(x), x, x);"));
-        Assert.Empty(await project.OfferedAsync(new IntrinsicFix()));
-    }
-
-    [Theory]
     [InlineData(FixAllScope.Document)]
     [InlineData(FixAllScope.Project)]
     public async Task Writes_lambdas_for_all_method_groups(FixAllScope scope)
@@ -322,28 +232,6 @@ public sealed class CodeFixTests
         Assert.Equal(model.Replace("Next().forward,", "y => Next().forward(y),", StringComparison.Ordinal), await project.TextAsync());
         Assert.Empty(await project.ReportedAsync());
     }
-
-    // Through a helper, neither what is a sub-layer's output nor what is the attention's input is seen.
-    private static string PreNorm(string kind, string returned, string before) => $$"""
-        [Touch({{kind}} = "**")]
-        public partial class Model : Module<Tensor, Tensor>
-        {
-            private readonly LayerNorm norm = LayerNorm(4);
-            private readonly Linear mlp = Linear(4, 4);
-
-            public Model() : base("model") => RegisterComponents();
-
-            {{(kind == "Attentions" ? "private Tensor Inner(Tensor x)" : "public override Tensor forward(Tensor x)")}}
-            {
-                {{before}}
-                return {{returned}};
-            }
-
-            {{(kind == "Attentions" ? "public override Tensor forward(Tensor x) => Inner(x);" : "private Tensor Inner(Tensor x) => mlp.forward(x);")}}
-        }
-        """;
-
-    private static string Partial(string text) => text.Replace(" class", " partial class", StringComparison.Ordinal);
 
     private static string Model(string targets, string forward) => $$"""
         [Scale(targets: {{targets}})]
