@@ -45,10 +45,10 @@ internal static class ExclusionChecks
     /// <summary>What keeps the claims of two methods from meeting; null: nothing.</summary>
     private static string? WhyNot(DeclaredClaim earlier, DeclaredClaim later)
     {
-        // Of two of one kind, files could not tell the layers' parts. A residual's sum is one slot's.
+        // Of two of one kind, files could not tell the places' parts. A residual's sum is one slot's.
         var isSame = SymbolEqualityComparer.Default.Equals(earlier.Method.Type, later.Method.Type);
-        var isLayer = earlier.Kind == SiteKind.Layer && later.Kind == SiteKind.Layer;
-        return isSame && (isLayer || earlier.Kind == SiteKind.Residual) ? $"give them different targets, or {Apart}"
+        var isNamedByPath = earlier.Kind == later.Kind && earlier.Kind is SiteKind.Layer or SiteKind.Residual or SiteKind.Output;
+        return isSame && isNamedByPath ? $"give them different targets, or {Apart}"
             : !earlier.Method.Composes || !later.Method.Composes || earlier.Kind == SiteKind.Residual ? $"they do not compose; {Apart}"
             : earlier.Exclusive is { } thing && thing == later.Exclusive ? $"a group has one {thing} at a place; {Apart}"
             : null;
@@ -103,7 +103,7 @@ internal static class ExclusionChecks
     private static string NameOf(TargetMatch match) => match.Place switch
     {
         { Child: { } child } place => $"{place.Owner.Symbol.Name}.{child.Name}",
-        var place => $"{place.Owner.Symbol.Name}.{LastOf(place.Path)} (the {match.Claim.Kind.ToString().ToLowerInvariant()})",
+        var place => $"{place.Owner.Symbol.Name}{(LastOf(place.Path) is not "*" and var name ? "." + name : "")} (the {match.Claim.Kind.ToString().ToLowerInvariant()})",
     };
 
     private static string LastOf(string path) => path.Substring(path.LastIndexOf('.') + 1);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.CodeAnalysis;
 using PeftGen.Generators.Parsing;
 
@@ -23,6 +24,9 @@ internal static class FusedCheck
             return "has fewer than two parts; name all of them, in the order of the layer's outputs";
         if (child.Fused.FirstOrDefault(p => p.Length == 0 || !p.All(c => char.IsLetterOrDigit(c) || c == '_')) is { } bad)
             return $"has a part '{bad}', which is no name; use letters, digits and _";
-        return child.Fused.Distinct().Count() < child.Fused.Count ? "has two parts of one name; give each its own" : null;
+        if (child.Fused.Distinct().Count() < child.Fused.Count)
+            return "has two parts of one name; give each its own";
+        return context.Creations.NumberOf(child, "outputSize", "outputs") is { } outputs && outputs % child.Fused.Count != 0
+            ? $"has {child.Fused.Count} parts, and its {outputs.ToString(CultureInfo.InvariantCulture)} outputs are not as many of each; name the parts that it has, which are of equal size" : null;
     }
 }

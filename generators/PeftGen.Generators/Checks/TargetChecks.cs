@@ -39,15 +39,22 @@ internal static class TargetChecks
     {
         foreach (var property in DeclaredMethod.Properties(method.Type))
         {
-            if (DeclaredMethod.AttributesOf(property, attribute).FirstOrDefault()?.ConstructorArguments is not [{ Value: string whole }])
+            if (DeclaredMethod.AttributesOf(property, attribute).FirstOrDefault() is not { ConstructorArguments: [{ Value: string whole }] } relation)
                 continue;
-            var (argument, span) = method.PlaceOf(property.Name);
-            if (argument is null || property.Type.SpecialType != SpecialType.System_String || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
+            if (method.PlaceOf(property.Name).argument is null || property.Type.SpecialType != SpecialType.System_String || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
                 continue;
             var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).ToList();
             foreach (var item in list.Resolve([.. sites.Select(m => m.Place.Candidate)]).Items)
-                if (sites.Count > 0 && !sites.Any(m => Extents.Meets(m.Claim.Kind, item, m.Place)))
-                    context.Diagnostics.Add(id, method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length), item.Item.Text, property.Name, whole);
+            {
+                var span = DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length);
+                var met = sites.Where(m => Extents.Meets(m.Claim.Kind, item, m.Place)).ToList();
+                if (sites.Count > 0 && met.Count == 0)
+                    context.Diagnostics.Add(id, method.Syntax.SyntaxTree, span, item.Item.Text, property.Name, whole);
+                // What one target calls by its parts another may mean as a whole.
+                else if (DeclaredMethod.Named(relation, "Whole")?.Value is true && met.GroupBy(m => m.Place).FirstOrDefault(p => p.All(m => m.Item.PartsOf(m.Place.Candidate) is not null))?.Key is { } fused)
+                    context.Diagnostics.Add("PG039", method.Syntax.SyntaxTree, span, item.Item.Text, $"{fused.Owner.Symbol.Name}.{fused.Child!.Name}, of which {method.WrittenName(whole)} has parts",
+                        $"{method.WrittenName(property.Name)} of {method.Name} needs whole layers; name all of it in {method.WrittenName(whole)}, or take it out here");
+            }
         }
     }
 

@@ -64,12 +64,11 @@ internal static class ValueChecks
     {
         if (!method.Sets(property.Name))
             return;
-        foreach (var other in Names("OverriddenByAttribute").Where(method.IsSet))
+        foreach (var other in DeclaredMethod.ArgumentsOf(property, "OverriddenByAttribute").Select(a => a[0].Value).OfType<string>().Where(method.IsSet))
             Report($"beside {method.WrittenName(other)}; leave one of them away");
-        foreach (var other in Names("OnlyWithAttribute").Where(other => !method.IsSet(other)))
-            Report($"without {method.WrittenName(other)}; set that, too, or leave it away");
+        foreach (var other in Missing(method, DeclaredMethod.ArgumentsOf(property, "OnlyWithAttribute")))
+            Report($"without {other}; set that, too, or leave it away");
 
-        IEnumerable<string> Names(string attribute) => DeclaredMethod.ArgumentsOf(property, attribute).Select(a => a is [{ Value: string name }] ? name : null).OfType<string>();
         void Report(string why) => diagnostics.Add(
             "PG043", method.Syntax.SyntaxTree, (method.PlaceOf(property.Name).argument ?? (SyntaxNode)method.Syntax).Span, method.WrittenName(property.Name), method.Name, why);
     }
@@ -81,12 +80,23 @@ internal static class ValueChecks
             return;
         var value = method.ValueOf(property.Name)!.Value;
         var member = property.Type.TypeKind == TypeKind.Enum ? property.Type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => Equals(f.ConstantValue, value.Value)) : null;
-        foreach (var needed in new ISymbol?[] { property, member }.OfType<ISymbol>().SelectMany(symbol => DeclaredMethod.ArgumentsOf(symbol, "RequiresAttribute")))
+        foreach (var needed in Missing(method, new ISymbol?[] { property, member }.OfType<ISymbol>().SelectMany(symbol => DeclaredMethod.ArgumentsOf(symbol, "RequiresAttribute"))))
         {
-            if (needed is not [{ Value: string other }, var wanted] || (wanted.IsNull ? method.IsSet(other) : Equals(method.ValueOf(other)?.Value, wanted.Value)))
-                continue;
             var what = method.WrittenName(property.Name) + (member is null ? "" : $" = {member.Name}");
-            Contradict(method, property.Name, $"{what} needs {method.WrittenName(other)}{(wanted.IsNull ? "" : $" = {(wanted.Kind == TypedConstantKind.Enum ? DeclarationParser.NameOf(wanted) : wanted.Value)}")}; set both or neither", diagnostics);
+            Contradict(method, property.Name, $"{what} needs {needed}; set both or neither", diagnostics);
+        }
+    }
+
+    /// <summary>Of other properties and the values that they may have those that are not so, as one would write them.</summary>
+    private static IEnumerable<string> Missing(DeclaredMethod method, IEnumerable<IReadOnlyList<TypedConstant>> wanted)
+    {
+        foreach (var arguments in wanted)
+        {
+            if (arguments is not [{ Value: string other }, { Kind: TypedConstantKind.Array, IsNull: false, Values: var values }]
+                || (values.Length == 0 ? method.IsSet(other) : values.Any(value => Equals(value.Value, method.ValueOf(other)?.Value))))
+                continue;
+            var names = values.Select(value => value.Kind == TypedConstantKind.Enum ? DeclarationParser.NameOf(value) : value.Value!.ToString()).ToList();
+            yield return method.WrittenName(other) + (names.Count == 0 ? "" : $" = {(names.Count == 1 ? names[0] : string.Join(", ", names.Take(names.Count - 1)) + " or " + names[names.Count - 1])}");
         }
     }
 

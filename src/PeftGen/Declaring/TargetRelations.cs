@@ -7,6 +7,9 @@ public sealed class WithinAttribute(string targets) : Attribute
 {
     /// <summary>The name of the other property.</summary>
     public string Targets { get; } = targets;
+
+    /// <summary>Whether they have to be whole layers there, and no parts of fused ones.</summary>
+    public bool Whole { get; set; }
 }
 
 /// <summary>On a property of a method that lists targets to leave out of another property, or numbers of blocks; one that leaves out nothing is a warning.</summary>

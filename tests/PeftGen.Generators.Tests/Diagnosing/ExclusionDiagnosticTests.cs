@@ -30,6 +30,10 @@ public class ExclusionDiagnosticTests
         Reports($"{message} in {group}; a group has one {thing} at a place; {Apart}", second, Declared(first, second));
 
     [Fact]
+    public void OneMethodTwiceAtAnOutput() => Reports(
+        $"LoReFT and LoReFT both adapt Block (the output) in one group; give them different targets, or {Apart}", "LoReFT(1, 0, 3, \"layers.*\")", Declared("LoReFT(2, targets: \"layers.*\")", "LoReFT(1, 0, 3, \"layers.*\")"));
+
+    [Fact]
     public void ManyPlacesAreOneMistake() => Reports(
         $"AdaptionPrompt and AdaptionPrompt both adapt SelfAttention.k_proj and 3 more in one group; give them different targets, or {Apart}", "AdaptionPrompt(4, 1)", Declared("AdaptionPrompt(4)", "AdaptionPrompt(4, 1)"));
 

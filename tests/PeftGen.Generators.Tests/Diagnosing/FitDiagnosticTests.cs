@@ -37,6 +37,11 @@ public class FitDiagnosticTests
     public void DoesNotFitTheLayer(string attribute, string message) => Reports("PG046", message, attribute, Layers);
 
     [Theory]
+    [InlineData("PromptTuning(4, \"embed_tokens\", Start = PromptStart.Tokens, StartTokens = [|[1, 9]|])", "StartTokens of PromptTuning is 9, which is none of the 9 that Model.embed_tokens has (num_embeddings), counted from 0; choose another")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", Start = TaskPromptStart.Tokens, StartTokens = [|[1, 9]|])", "StartTokens of MultitaskPromptTuning is 9, which is none of the 9 that Model.embed_tokens has (num_embeddings), counted from 0; choose another")]
+    public void DoesNotFitTheVocabulary(string attribute, string message) => Reports("PG046", message, attribute, Reading("Tensor input_ids"));
+
+    [Theory]
     [InlineData("LoRA(4, targets: \"grouped,conv\")")]
     [InlineData("LoRA(3, targets: \"grouped\", RankPattern = \"grouped=2\")")]
     [InlineData("TrainableTokens([1, 8], \"words\")")]

@@ -17,12 +17,18 @@ public class ValueDiagnosticTests
     [InlineData("PTuning(4, \"embed_tokens\", [|Dropout = 0.1|])", "Dropout of PTuning has no effect without Encoder; set that, too, or leave it away")]
     [InlineData("MTLLoRA(2, 2, targets: \"up\", [|Sharpness = 0.1|])", "Sharpness of MTLLoRA has no effect without Projections; set that, too, or leave it away")]
     [InlineData("UniPELT([|rank: 4|], loraTargets: null, prefixTargets: \"attn\", adapterTargets: null)", "rank of UniPELT has no effect without loraTargets; set that, too, or leave it away")]
+    [InlineData("MultitaskPromptTuning(4, 1, 1, \"embed_tokens\", Start = TaskPromptStart.SourceShared, Source = \"trained\", [|SourceTask = 1|])", "SourceTask of MultitaskPromptTuning has no effect without Start = SourceTask; set that, too, or leave it away")]
     public void NoEffect(string attribute, string message) => Reports("PG043", message, attribute);
 
     [Theory]
     [InlineData("PromptTuning(4, \"embed_tokens\", [|Start = PromptStart.Tokens|])", "PromptTuning cannot be made with these values: Start = Tokens needs StartTokens; set both or neither")]
     [InlineData("PromptTuning(4, \"embed_tokens\", [|StartTokens = [1, 2]|])", "PromptTuning cannot be made with these values: StartTokens needs Start = Tokens; set both or neither")]
     [InlineData("PromptTuning(4, \"embed_tokens\", Start = PromptStart.Vocabulary, [|StartTokens = [1, 2]|])", "PromptTuning cannot be made with these values: StartTokens needs Start = Tokens; set both or neither")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", [|Start = TaskPromptStart.Tokens|])", "MultitaskPromptTuning cannot be made with these values: Start = Tokens needs StartTokens; set both or neither")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", [|StartTokens = [1, 2]|])", "MultitaskPromptTuning cannot be made with these values: StartTokens needs Start = Tokens; set both or neither")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", [|Start = TaskPromptStart.SourceShared|])", "MultitaskPromptTuning cannot be made with these values: Start = SourceShared needs Source; set both or neither")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", Start = TaskPromptStart.Vocabulary, [|Source = \"trained\"|])", "MultitaskPromptTuning cannot be made with these values: Source needs Start = SourceShared, SourceAverage or SourceTask; set both or neither")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", [|Start = TaskPromptStart.SourceAverage|], Source = \"trained\")", "MultitaskPromptTuning cannot be made with these values: Start = SourceAverage needs tasks = 1; set both or neither")]
     [InlineData("LoReFT(2, [|0|], targets: \"mlp\")", "LoReFT cannot be made with these values: none of prefixPositions, suffixPositions is given; give at least one")]
     [InlineData("UniPELT([|loraTargets: null|], prefixTargets: null, adapterTargets: null)", "UniPELT cannot be made with these values: none of loraTargets, prefixTargets, adapterTargets is given; give at least one")]
     [InlineData("TrainableTokens([|[]|], \"embed_tokens\")", "TrainableTokens cannot be made with these values: tokens is empty; give at least one")]
@@ -40,6 +46,7 @@ public class ValueDiagnosticTests
     [InlineData("LoRA(2, targets: \"up\", Layers = [|[0, -1]|])", "a number of Layers is -1; LoRA takes a number of Layers from 0 to 65536")]
     [InlineData("Bottleneck(2, \"mlp\", LeaveOut = [|[-2]|])", "a number of LeaveOut is -2; Bottleneck takes a number of LeaveOut from 0 to 65536")]
     [InlineData("LoRA(2, targets: \"up\", RankPattern = [|\"up=0\"|])", "a number of RankPattern is 0; LoRA takes a number of RankPattern from 1 to 65536")]
+    [InlineData("PromptTuning(4, \"embed_tokens\", Start = PromptStart.Tokens, StartTokens = [|[3, -1]|])", "a number of StartTokens is -1; PromptTuning takes a number of StartTokens from 0 to 2147483647")]
     [InlineData("TrainableTokens([|[3, -1]|], \"embed_tokens\")", "a number of tokens is -1; TrainableTokens takes a number of tokens from 0 to 2147483647")]
     public void NumbersOfListsOutOfRange(string attribute, string message) => Reports("PG006", message, attribute);
 
@@ -56,6 +63,8 @@ public class ValueDiagnosticTests
     [InlineData("PTuning(4, \"embed_tokens\", Encoder = PromptNetwork.Lstm, Layers = 1, Dropout = 0.1)")]
     [InlineData("PromptTuning(4, \"embed_tokens\", Start = PromptStart.Tokens, StartTokens = [1, 1])")]
     [InlineData("PromptTuning(4, \"embed_tokens\", Start = PromptStart.Vocabulary)")]
+    [InlineData("MultitaskPromptTuning(4, 2, 1, \"embed_tokens\", Start = TaskPromptStart.SourceShared, Source = \"trained\")")]
+    [InlineData("MultitaskPromptTuning(4, 1, 1, \"embed_tokens\", Start = TaskPromptStart.SourceTask, Source = \"trained\", SourceTask = 2)")]
     [InlineData("DiReFT(2, 0, 3, \"mlp\")")]
     [InlineData("UniPELT(loraTargets: \"up\", prefixTargets: null, adapterTargets: \"mlp\")")]
     [InlineData("TrainableTokens([3, 1], \"embed_tokens\")")]

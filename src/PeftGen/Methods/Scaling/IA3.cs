@@ -23,7 +23,7 @@ public sealed class IA3(string targets = "k,v,ffn_out", string feedforward = "ff
     public string Targets { get; } = targets;
 
     /// <summary>Those of <see cref="Targets"/> that are scaled at their input; empty: none.</summary>
-    [Within(nameof(Targets))]
+    [Within(nameof(Targets), Whole = true)]
     [NeedsHosts(nameof(Targets), typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Conv3d))]
     public string Feedforward { get; } = feedforward;
 

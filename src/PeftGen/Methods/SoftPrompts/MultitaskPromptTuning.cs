@@ -41,16 +41,18 @@ public sealed class MultitaskPromptTuning([InRange(1, 65536)] int length = 20, [
     public TaskPromptStart Start { get; set; }
 
     /// <summary>The ids of a text, for <see cref="TaskPromptStart.Tokens"/>. Default: none.</summary>
+    [InRange(0, int.MaxValue), Requires(nameof(Start), TaskPromptStart.Tokens), Fits(nameof(Targets), Fit.Below, "num_embeddings")]
     public int[] StartTokens { get; set; } = [];
 
     /// <summary>
     /// The trained prompt to start from, for the starts that take one: a folder that this library or HF PEFT saved, or a safetensors file. Of another length, number of submodules or, where factors are taken, rank it is
     /// refused. It is read when an adapter is created, and no more when one is loaded. Default: none.
     /// </summary>
+    [Requires(nameof(Start), TaskPromptStart.SourceShared, TaskPromptStart.SourceAverage, TaskPromptStart.SourceTask)]
     public string? Source { get; set; }
 
     /// <summary>Whose factor of the trained prompt's tasks to take, for <see cref="TaskPromptStart.SourceTask"/>, from 0. Default: 0.</summary>
-    [InRange(0, 65535)]
+    [InRange(0, 65535), OnlyWith(nameof(Start), TaskPromptStart.SourceTask)]
     public int SourceTask { get; set; }
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ public sealed class PromptTuning([InRange(1, 65536)] int length = 20, string tar
     public PromptStart Start { get; set; }
 
     /// <summary>The ids of a text, for <see cref="PromptStart.Tokens"/>. Default: none.</summary>
-    [InRange(0, int.MaxValue), Requires(nameof(Start), PromptStart.Tokens)]
+    [InRange(0, int.MaxValue), Requires(nameof(Start), PromptStart.Tokens), Fits(nameof(Targets), Fit.Below, "num_embeddings")]
     public int[] StartTokens { get; set; } = [];
 
     /// <inheritdoc/>

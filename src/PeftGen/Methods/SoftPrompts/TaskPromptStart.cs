@@ -10,14 +10,18 @@ public enum TaskPromptStart
     Vocabulary,
 
     /// <summary>The shared vectors are the embeddings of a text's tokens, repeated where there are too few; HF PEFT's <c>TEXT</c>.</summary>
+    [Requires(nameof(MultitaskPromptTuning.StartTokens))]
     Tokens,
 
     /// <summary>The shared vectors are those of a trained prompt; HF PEFT's <c>ONLY_SOURCE_SHARED</c>.</summary>
+    [Requires(nameof(MultitaskPromptTuning.Source))]
     SourceShared,
 
     /// <summary>The shared vectors of a trained prompt, and the means of its tasks' <c>C</c> and <c>R</c> for the one task; HF PEFT's <c>AVERAGE_SOURCE_TASKS</c>.</summary>
+    [Requires(nameof(MultitaskPromptTuning.Source)), Requires(nameof(MultitaskPromptTuning.Tasks), 1)]
     SourceAverage,
 
     /// <summary>The shared vectors of a trained prompt, and the factor of one of its tasks for the one task; HF PEFT's <c>EXACT_SOURCE_TASK</c>.</summary>
+    [Requires(nameof(MultitaskPromptTuning.Source)), Requires(nameof(MultitaskPromptTuning.Tasks), 1)]
     SourceTask,
 }
