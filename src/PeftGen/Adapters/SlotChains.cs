@@ -87,6 +87,8 @@ internal sealed class OutputLayer : LayerSlot, ISlotGroup
 
     public OutputLayer(string path, OutputSlot output) : base(path) => register_module("output", _output = output);
 
+    public override bool ActsOnOutput => true;
+
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         using var y = layer.forward(x);

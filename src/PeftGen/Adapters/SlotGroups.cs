@@ -37,6 +37,8 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
 
     public IEnumerable<Slot> Parts => _slots;
 
+    public override bool ActsOnOutput => _slots.All(slot => slot.ActsOnOutput);
+
     public override Tensor forward(LayerCall layer, Tensor x) => layer.Through(_slots, x);
 
     public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) =>

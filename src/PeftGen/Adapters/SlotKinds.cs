@@ -15,6 +15,11 @@ public abstract class LayerSlot(string path) : Slot(path)
     /// <returns>The layer's output, for a linear layer <c>[…, out]</c>; the caller owns it.</returns>
     public abstract Tensor forward(LayerCall layer, Tensor x);
 
+    /// <summary>
+    /// Whether <see cref="forward"/> runs what lies below just once, with the very input that it is given, so that all it does is done to the output. Adapters of one batch then share the layer's call.
+    /// </summary>
+    public virtual bool ActsOnOutput => false;
+
     /// <summary>What one of the layer's parameters is with the adapter, for code that reads it past the layer.</summary>
     /// <param name="context">The context of the root's call; it keeps what is computed.</param>
     /// <param name="host">The layer of the base.</param>
@@ -54,19 +59,31 @@ public readonly struct LayerCall
     /// <summary>Runs what lies below: the host itself, or the slot before this one.</summary>
     /// <param name="x">The input.</param>
     /// <returns>The output; the caller owns it.</returns>
-    public Tensor forward(Tensor x) =>
-        _below is { } slots ? slots.Slot.forward(new LayerCall(Context, Host, _hooks, slots.Rest), x)
-        : _hooks ? Host.call(x)
-        : Host.forward(x);
+    public Tensor forward(Tensor x) => _below switch
+    {
+        SlotBelow slots => slots.Slot.forward(new LayerCall(Context, Host, _hooks, slots.Rest), x),
+        OutputBelow known => known.Output,
+        _ => _hooks ? Host.call(x) : Host.forward(x),
+    };
 
     /// <summary>Runs slots, each around those before it, on top of what lies below.</summary>
     internal Tensor Through(IEnumerable<LayerSlot> slots, Tensor x) =>
-        new LayerCall(Context, Host, _hooks, slots.Aggregate(_below, (rest, slot) => new Below(slot, rest))).forward(x);
+        new LayerCall(Context, Host, _hooks, slots.Aggregate(_below, (rest, slot) => new SlotBelow(slot, rest))).forward(x);
 
     internal LayerCall With(ForwardContext context) => new(context, Host, _hooks, _below);
 
+    /// <summary>The same with what lies below computed already, for slots that <see cref="LayerSlot.ActsOnOutput">act on the output</see>.</summary>
+    /// <param name="output">What it returned. One call hands it out, and its caller then owns it.</param>
+    internal LayerCall With(Tensor output) => new(Context, Host, _hooks, new OutputBelow(output));
+
+    /// <summary>What lies below, but for the host itself.</summary>
+    private abstract record Below;
+
     /// <summary>The slots between the running one and the host, from the top.</summary>
-    private sealed record Below(LayerSlot Slot, Below? Rest);
+    private sealed record SlotBelow(LayerSlot Slot, Below? Rest) : Below;
+
+    /// <summary>What they and the host came to.</summary>
+    private sealed record OutputBelow(Tensor Output) : Below;
 }
 
 /// <summary>A slot in place of a parameter that compiled code reads.</summary>

@@ -160,8 +160,11 @@ public sealed partial class FusedModel : Module<Tensor, Tensor>
     [Fused("left", "right")]
     private readonly Linear pairs = Linear(18, 10);
 
+    // A size that the compiler does not see.
+    private static readonly long Ten = 10;
+
     [Fused("a", "b", "c")]
-    private readonly Linear uneven = Linear(10, 10);
+    private readonly Linear uneven = Linear(10, Ten);
 
     private readonly Linear last = Linear(10, 7);
 

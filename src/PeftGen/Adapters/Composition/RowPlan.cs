@@ -72,13 +72,15 @@ internal sealed class RowSplit
 /// <summary>Some rows of a batch.</summary>
 internal sealed class RowGroup(int batch, long[] rows)
 {
+    private readonly bool _isRange = rows[^1] - rows[0] == rows.Length - 1;
+
     public IReadOnlyList<long> Rows => rows;
 
     /// <summary>The rows of a tensor.</summary>
     /// <param name="whole">The context of the batch.</param>
     /// <param name="x">The tensor, <c>[batch, …]</c>.</param>
-    /// <returns>A new tensor, <c>[rows, …]</c>.</returns>
-    public Tensor Select(ForwardContext whole, Tensor x) => x.index_select(0, Indices(whole, this, rows, x.device));
+    /// <returns>A new tensor, <c>[rows, …]</c>; of rows that lie together a view.</returns>
+    public Tensor Select(ForwardContext whole, Tensor x) => _isRange ? x.narrow(0, rows[0], rows.Length) : x.index_select(0, Indices(whole, this, rows, x.device));
 
     /// <summary>The rows of a tensor that may be broadcast over the batch; the context keeps the result.</summary>
     public Tensor SelectBroadcast(ForwardContext whole, Tensor x, int dimensions) =>

@@ -2,12 +2,13 @@ using static TorchSharp.torch;
 
 namespace PeftGen;
 
-/// <summary>A layer of a mixed batch: each adapter's rows run through its slot, the others through the base.</summary>
+/// <summary>A layer of a mixed batch: each adapter's rows run through its slot, the others through the base. Where all slots act on the layer's output, the layer runs once, with all rows.</summary>
 internal sealed class RowsLayer : LayerSlot, ISlotGroup
 {
     private readonly IReadOnlyList<LayerSlot?> _slots;
     private readonly IReadOnlyList<LayerSlot?> _slotOfAdapter;
     private readonly RowSplit _split;
+    private readonly bool _sharesCall;
 
     /// <param name="path">The layer's path.</param>
     /// <param name="plan">Which rows belong to which adapter.</param>
@@ -19,6 +20,7 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
         // All rows that run through the same slot, and all that run through the base alone, run together.
         _slots = slotOfAdapter.Distinct().ToList();
         _split = plan.Split(slotOfAdapter.Select(slot => IndexOf(_slots, slot)).ToArray());
+        _sharesCall = _slots.All(slot => slot?.ActsOnOutput != false);
         Take([.. Parts], lent: true);
     }
 
@@ -33,10 +35,13 @@ internal sealed class RowsLayer : LayerSlot, ISlotGroup
         var results = new List<Tensor>(_slots.Count);
         try
         {
+            using var outputs = _sharesCall ? layer.forward(x) : null;
             foreach (var (rows, slot) in _split.Groups.Zip(_slots))
             {
                 using var part = rows.Select(layer.Context, x);
                 var call = layer.With(layer.Context.ForRows(rows));
+                if (outputs is not null)
+                    call = call.With(rows.Select(layer.Context, outputs));
                 results.Add(slot is null ? call.forward(part) : call.Through([slot], part));
             }
 

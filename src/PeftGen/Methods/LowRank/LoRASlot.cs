@@ -39,6 +39,8 @@ internal sealed class LoRASlot : LayerSlot
         }
     }
 
+    public override bool ActsOnOutput => true;
+
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         var y = layer.forward(x);

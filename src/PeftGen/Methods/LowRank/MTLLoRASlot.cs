@@ -26,6 +26,8 @@ internal sealed class MTLLoRASlot : LayerSlot
         }
     }
 
+    public override bool ActsOnOutput => true;
+
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         var y = layer.forward(x);

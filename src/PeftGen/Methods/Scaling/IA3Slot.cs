@@ -50,6 +50,8 @@ internal sealed class IA3Slot : LayerSlot
         register_module("gate", _gate);
     }
 
+    public override bool ActsOnOutput => !_atInput;
+
     public override Tensor forward(LayerCall layer, Tensor x)
     {
         using var vector = _gate is null ? Vector() : Gated(layer.Context, x);
