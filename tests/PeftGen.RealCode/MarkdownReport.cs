@@ -11,7 +11,7 @@ internal static class MarkdownReport
         var text = new StringBuilder();
         Line($"# Real code");
         Line($"");
-        Line($"Each module class was a root once, with `[{attribute.Replace("global::", "", StringComparison.Ordinal)}]`. In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused ({summary.Percentage:0.0} %); as roots, with all that lies below them, {summary.RootPercentage:0.0} % compile.");
+        Line($"Each module class was a root once, with `[{attribute.Replace("global::", "", StringComparison.Ordinal)}]`. In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused ({summary.Percentage:0.0} %); as roots, with all that lies below them, {summary.RootPercentage:0.0} % compile. {summary.TrialSentence}");
         Line($"");
         Line($"| {string.Join(" | ", Summary.Columns)} |");
         Line($"|{string.Concat(Summary.Columns.Select((_, i) => i == 0 ? " --- |" : " ---: |"))}");
@@ -29,6 +29,11 @@ internal static class MarkdownReport
         Line($"");
         foreach (var c in summary.Projects.SelectMany(p => p.Classes).Where(c => c.Outcome is Outcome.Refused or Outcome.Broken))
             Line($"- `{c.Name}`: {c.Outcome.ToString().ToLowerInvariant()}");
+        Line($"");
+        Line($"## What did not run");
+        Line($"");
+        foreach (var trial in summary.Trials)
+            Line($"- {trial}");
         return text.ToString();
 
         void Line(FormattableString line) => text.Append(FormattableString.Invariant(line)).Append('\n');

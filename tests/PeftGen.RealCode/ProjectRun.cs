@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using PeftGen.Generators;
+using PeftGen.RealCode.Trials;
 
 namespace PeftGen.RealCode;
 
@@ -15,26 +16,39 @@ internal static class ProjectRun
         MetadataReference.CreateFromFile(typeof(AdaptAttribute).Assembly.Location),
     ];
 
-    /// <summary>Compiles a project once without a root and once for each module class.</summary>
+    /// <summary>Compiles a project once without a root and once for each module class, and tries what compiles.</summary>
     /// <param name="project">The project.</param>
     /// <param name="attribute">The attribute that makes a class a root.</param>
-    public static ProjectResult Run(SourceProject project, string attribute)
+    /// <param name="skip">How many classes to leave out: they were measured before.</param>
+    /// <param name="prepared">Told the errors that the code has without PeftGen.</param>
+    /// <param name="begins">Told the name of each class.</param>
+    /// <param name="done">Told the result of each class.</param>
+    public static void Run(SourceProject project, string attribute, int skip, Action<int, string?> prepared, Action<string> begins, Action<ClassResult> done)
     {
         var plain = CSharpCompilation.Create("RealCode", project.Trees, _references, project.Options);
         var compilation = ModuleClasses.MakePartial(plain);
         var classes = ModuleClasses.Find(compilation).Where(c => project.Own.Contains(c.Declaration.SyntaxTree.FilePath)).ToList();
         if (classes.Count == 0)
-            return new ProjectResult(project.Name, 0, []);
+            return;
         var baseline = Errors(compilation).SelectMany(Keys).ToHashSet();
-        return new ProjectResult(project.Name, Errors(compilation).Count(), [.. classes.Select(c => RunRoot(compilation, c, attribute, baseline))]);
+        prepared(Errors(compilation).Count(), project.Note);
+        var sound = TrialRun.Sound(compilation);
+        foreach (var root in classes.Skip(skip))
+        {
+            begins(root.Name);
+            var result = RunRoot(compilation, root, attribute, baseline, out var compiled);
+            if (result.Outcome == Outcome.Compiled)
+                result = result with { Trial = TrialRun.Of(sound == compilation ? compiled : TrialRun.Compile(sound, root.Name, attribute), root.Name) };
+            done(result);
+        }
     }
 
-    private static ClassResult RunRoot(CSharpCompilation compilation, ModuleClass root, string attribute, HashSet<string> baseline)
+    private static ClassResult RunRoot(CSharpCompilation compilation, ModuleClass root, string attribute, HashSet<string> baseline, out Compilation updated)
     {
         var annotated = ModuleClasses.Annotate(compilation, root, attribute);
         var parse = (CSharpParseOptions)root.Declaration.SyntaxTree.Options;
         var driver = CSharpGeneratorDriver.Create([new PeftGenerator().AsSourceGenerator()], parseOptions: parse)
-            .RunGeneratorsAndUpdateCompilation(annotated, out var updated, out var reported);
+            .RunGeneratorsAndUpdateCompilation(annotated, out updated, out var reported);
         var result = driver.GetRunResult().Results.Single();
         var findings = reported.Where(d => d.Severity >= DiagnosticSeverity.Warning && d.Id.StartsWith("PG", StringComparison.Ordinal)).Select(d => Finding.Of(d, d.Id, d.Severity == DiagnosticSeverity.Error)).ToList();
         if (result.Exception is { } exception)

@@ -19,8 +19,16 @@ internal static class RealCodeCommand
             Description = "The attribute that each module class gets.",
             DefaultValueFactory = _ => "global::PeftGen.LoRA(rank: 4, targets: \"all-linear\")",
         };
-        var command = new RootCommand("Makes each module class of a folder a root in turn, in memory, and tells which ones PeftGen compiles.") { folder, report, attribute };
-        command.SetAction(result => Measure(result.GetRequiredValue(folder), result.GetValue(report), result.GetRequiredValue(attribute)));
+        var worker = new Option<string?>("--worker") { Hidden = true };
+        var skip = new Option<int>("--skip") { Hidden = true };
+        var command = new RootCommand("Makes each module class of a folder a root in turn, in memory, tells which ones PeftGen compiles, and runs them with small numbers where it can.") { folder, report, attribute, worker, skip };
+        command.SetAction(result =>
+        {
+            if (result.GetValue(worker) is not { } project)
+                return Measure(result.GetRequiredValue(folder), result.GetValue(report), result.GetRequiredValue(attribute));
+            Worker.Serve(result.GetRequiredValue(folder).FullName, project, result.GetRequiredValue(attribute), result.GetValue(skip));
+            return 0;
+        });
         return command.Parse(args).Invoke();
     }
 
@@ -35,7 +43,7 @@ internal static class RealCodeCommand
         var results = new List<ProjectResult>();
         foreach (var project in SourceProject.Find(folder.FullName))
         {
-            var result = ProjectRun.Run(project, attribute);
+            var result = Worker.Measure(folder.FullName, project, attribute);
             if (result.Classes.Count == 0)
                 continue;
             results.Add(result);
@@ -52,7 +60,9 @@ internal static class RealCodeCommand
         AnsiConsole.Write(summary.ToTable());
         foreach (var finding in summary.Findings)
             Console.WriteLine($"{finding.Count}× {finding.Id} {finding.Place}: {finding.Message}");
-        Console.WriteLine($"In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused: {summary.Percentage:0.0} %; {RequiredPercentage} % are required. As roots, with all that lies below them, {summary.RootPercentage:0.0} % compile.");
+        foreach (var trial in summary.Trials)
+            Console.WriteLine(trial);
+        Console.WriteLine($"In {summary.Sound} of {summary.WithSites} classes with a site nothing is refused: {summary.Percentage:0.0} %; {RequiredPercentage} % are required. As roots, with all that lies below them, {summary.RootPercentage:0.0} % compile. {summary.TrialSentence}");
         if (report is not null)
             File.WriteAllText(report.FullName, MarkdownReport.Of(summary, attribute));
         return summary.Percentage < RequiredPercentage ? 1 : 0;

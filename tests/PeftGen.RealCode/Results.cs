@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using PeftGen.RealCode.Trials;
 
 namespace PeftGen.RealCode;
 
@@ -41,7 +42,8 @@ internal enum Outcome
 /// <param name="Parts">Where it stands: lines of files.</param>
 /// <param name="Files">How many files were emitted.</param>
 /// <param name="Findings">What was found wrong.</param>
-internal sealed record ClassResult(string Name, IReadOnlyList<FileLines> Parts, int Files, IReadOnlyList<Finding> Findings)
+/// <param name="Trial">What became of it when it ran; null where it did not compile.</param>
+internal sealed record ClassResult(string Name, IReadOnlyList<FileLines> Parts, int Files, IReadOnlyList<Finding> Findings, Trial? Trial = null)
 {
     /// <summary>What became of it.</summary>
     public Outcome Outcome =>
@@ -55,8 +57,12 @@ internal sealed record ClassResult(string Name, IReadOnlyList<FileLines> Parts, 
 /// <param name="Name">The project.</param>
 /// <param name="BaselineErrors">How many errors the C# compiler finds without PeftGen, mostly for packages that are not here.</param>
 /// <param name="Classes">Its module classes.</param>
-internal sealed record ProjectResult(string Name, int BaselineErrors, IReadOnlyList<ClassResult> Classes)
+/// <param name="Note">What of its files could not be read.</param>
+internal sealed record ProjectResult(string Name, int BaselineErrors, IReadOnlyList<ClassResult> Classes, string? Note = null)
 {
+    /// <summary>How many classes came so far when they ran.</summary>
+    public int Count(TrialOutcome outcome) => Classes.Count(c => c.Trial?.Outcome == outcome);
+
     /// <summary>How many classes had this outcome.</summary>
     public int Count(Outcome outcome) => Classes.Count(c => c.Outcome == outcome);
 

@@ -9,7 +9,8 @@ namespace PeftGen.RealCode;
 /// <param name="Own">The files of the project itself, whose classes are measured.</param>
 /// <param name="Trees">These files and those of the projects that it refers to: a module's class may lie there, and PeftGen would compile it there.</param>
 /// <param name="Options">How it is compiled.</param>
-internal sealed record SourceProject(string Name, IReadOnlySet<string> Own, IReadOnlyList<SyntaxTree> Trees, CSharpCompilationOptions Options)
+/// <param name="Note">What of its settings could not be read.</param>
+internal sealed record SourceProject(string Name, IReadOnlySet<string> Own, IReadOnlyList<SyntaxTree> Trees, CSharpCompilationOptions Options, string? Note)
 {
     private static readonly string[] _implicitUsings =
         ["System", "System.Collections.Generic", "System.IO", "System.Linq", "System.Net.Http", "System.Threading", "System.Threading.Tasks"];
@@ -31,15 +32,16 @@ internal sealed record SourceProject(string Name, IReadOnlySet<string> Own, IRea
             var parse = new CSharpParseOptions(LanguageVersion.Preview, DocumentationMode.None, preprocessorSymbols: _symbols);
             var trees = all.Select(file => CSharpSyntaxTree.ParseText(File.ReadAllText(file), parse, Path.GetRelativePath(root, file))).ToList();
             var usings = settings.Usings().ToList();
-            if (settings.Property("ImplicitUsings") is "enable" or "true")
+            if (ProjectFile.IsTrue(settings.Property("ImplicitUsings")))
                 usings.AddRange(_implicitUsings);
             trees.Add(CSharpSyntaxTree.ParseText(string.Concat(usings.Select(u => $"global using {u};\n")), parse, "ImplicitUsings.cs"));
-            var nullable = settings.Property("Nullable") == "enable" ? NullableContextOptions.Enable : NullableContextOptions.Disable;
+            var nullable = ProjectFile.IsTrue(settings.Property("Nullable")) ? NullableContextOptions.Enable : NullableContextOptions.Disable;
             yield return new SourceProject(
                 group.Key is null ? "." : Path.GetRelativePath(root, group.Key),
                 group.Select(file => Path.GetRelativePath(root, file)).ToHashSet(),
                 trees,
-                new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: nullable));
+                new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: nullable),
+                settings.Note);
         }
     }
 
@@ -67,18 +69,24 @@ internal sealed record SourceProject(string Name, IReadOnlySet<string> Own, IRea
             _path = path;
             if (path is null)
                 return;
-            _documents.Add(XDocument.Load(path));
+            Read(path);
             for (var folder = Path.GetDirectoryName(path); folder is not null && folder.StartsWith(root, StringComparison.Ordinal); folder = Path.GetDirectoryName(folder))
             {
                 if (Path.Combine(folder, "Directory.Build.props") is var props && File.Exists(props))
-                    _documents.Add(XDocument.Load(props));
+                    Read(props);
             }
         }
+
+        /// <summary>Which file is no XML, and where; null where all are.</summary>
+        public string? Note { get; private set; }
+
+        // MSBuild takes its words in any case.
+        public static bool IsTrue(string? value) => value is not null && (value.Equals("true", StringComparison.OrdinalIgnoreCase) || value.Equals("enable", StringComparison.OrdinalIgnoreCase));
 
         public string? Property(string name) => Elements(name).FirstOrDefault()?.Value.Trim();
 
         public IEnumerable<string> Usings() => Elements("Using").Where(u => u.Attribute("Include") is not null).Select(u =>
-            (u.Attribute("Alias") is { } alias ? alias.Value + " = " : u.Attribute("Static")?.Value == "true" ? "static " : "") + u.Attribute("Include")!.Value);
+            (u.Attribute("Alias") is { } alias ? alias.Value + " = " : IsTrue(u.Attribute("Static")?.Value) ? "static " : "") + u.Attribute("Include")!.Value);
 
         public IReadOnlyCollection<string> References()
         {
@@ -88,15 +96,31 @@ internal sealed record SourceProject(string Name, IReadOnlySet<string> Own, IRea
             return found;
         }
 
-        private static void Collect(string path, HashSet<string> found)
+        private void Collect(string path, HashSet<string> found)
         {
-            foreach (var include in XDocument.Load(path).Descendants().Where(e => e.Name.LocalName == "ProjectReference").Select(e => e.Attribute("Include")?.Value))
+            foreach (var include in Read(path).Descendants().Where(e => e.Name.LocalName == "ProjectReference").Select(e => e.Attribute("Include")?.Value))
             {
                 if (include is null)
                     continue;
                 var project = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, include.Replace('\\', '/')));
                 if (File.Exists(project) && found.Add(project))
                     Collect(project, found);
+            }
+        }
+
+        private XContainer Read(string path)
+        {
+            try
+            {
+                var document = XDocument.Load(path);
+                if (path == _path || Path.GetFileName(path) == "Directory.Build.props")
+                    _documents.Add(document);
+                return document;
+            }
+            catch (System.Xml.XmlException e)
+            {
+                Note = $"{Path.GetFileName(path)} is not read: {e.Message}";
+                return new XElement("Project");
             }
         }
 

@@ -1,3 +1,4 @@
+using PeftGen.RealCode.Trials;
 using Spectre.Console;
 
 namespace PeftGen.RealCode;
@@ -10,7 +11,7 @@ internal sealed record CountedFinding(string Id, string Place, string Message, i
 internal sealed record Summary(IReadOnlyList<ProjectResult> Projects)
 {
     /// <summary>The heads of the table's columns.</summary>
-    public static IReadOnlyList<string> Columns { get; } = ["Project", "Module classes", "No site", "Compiled", "Refused", "Broken", "Errors without PeftGen"];
+    public static IReadOnlyList<string> Columns { get; } = ["Project", "Module classes", "No site", "Compiled", "Refused", "Broken", "Tried", "Run", "Errors without PeftGen"];
 
     /// <summary>The classes with a site.</summary>
     public int WithSites => Projects.Sum(p => p.WithSites.Count);
@@ -36,8 +37,8 @@ internal sealed record Summary(IReadOnlyList<ProjectResult> Projects)
     public IEnumerable<IReadOnlyList<string>> Rows()
     {
         foreach (var p in Projects)
-            yield return Row(p.Name, p.Classes.Count, p.Count, p.BaselineErrors);
-        yield return Row("All", Projects.Sum(p => p.Classes.Count), Total, Projects.Sum(p => p.BaselineErrors));
+            yield return Row(p.Name, [p]);
+        yield return Row("All", Projects);
     }
 
     /// <summary>The table for the console.</summary>
@@ -50,8 +51,27 @@ internal sealed record Summary(IReadOnlyList<ProjectResult> Projects)
         return table;
     }
 
-    private static IReadOnlyList<string> Row(string name, int classes, Func<Outcome, int> count, int errors) =>
-        [name, $"{classes}", $"{count(Outcome.NoSite)}", $"{count(Outcome.Compiled)}", $"{count(Outcome.Refused)}", $"{count(Outcome.Broken)}", $"{errors}"];
+    /// <summary>What did not run, a line each.</summary>
+    public IEnumerable<string> Trials => Projects.Where(p => p.Note is not null).Select(p => $"{p.Name}: {p.Note}")
+        .Concat(Projects.SelectMany(p => p.Classes).Where(c => c.Trial is { Outcome: not TrialOutcome.Runs }).Select(c => $"{c.Trial!.Outcome} {c.Name}: {c.Trial.Message}"));
 
-    private int Total(Outcome outcome) => Projects.Sum(p => p.Count(outcome));
+    /// <summary>How many ran.</summary>
+    public string TrialSentence
+    {
+        get
+        {
+            int tried = Projects.Sum(Tried), run = Projects.Sum(p => p.Count(TrialOutcome.Runs));
+            var same = Projects.SelectMany(p => p.Classes).Count(c => c.Trial is { Outcome: TrialOutcome.Runs, StartsAsBase: true });
+            return $"Of {tried} that could be made and run, {run} run with an adapter, learn, merge and load; {same} of them start as the base, bit for bit.";
+        }
+    }
+
+    private static int Tried(ProjectResult project) => project.Classes.Count(c => c.Trial is { Outcome: not TrialOutcome.NotTried });
+
+    private static IReadOnlyList<string> Row(string name, IReadOnlyList<ProjectResult> projects)
+    {
+        string Count(Outcome outcome) => $"{projects.Sum(p => p.Count(outcome))}";
+        return [name, $"{projects.Sum(p => p.Classes.Count)}", Count(Outcome.NoSite), Count(Outcome.Compiled), Count(Outcome.Refused), Count(Outcome.Broken),
+            $"{projects.Sum(Tried)}", $"{projects.Sum(p => p.Count(TrialOutcome.Runs))}", $"{projects.Sum(p => p.BaselineErrors)}"];
+    }
 }
