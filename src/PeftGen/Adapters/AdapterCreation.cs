@@ -24,11 +24,11 @@ internal sealed class AdapterCreation
     /// <param name="host">The model.</param>
     /// <param name="values">The methods with their values.</param>
     /// <param name="generator">For random starts and dropout; null: seeded from torch's own generator.</param>
-    /// <param name="isForFile">Whether a file is read into the adapter.</param>
-    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator, bool isForFile = false)
+    /// <param name="room">What the files hold that are read into the adapter; null: there are none.</param>
+    public AdapterCreation(nn.Module host, IReadOnlyList<AdaptAttribute> values, Generator? generator, FileRoom? room = null)
     {
         _host = host;
-        IsForFile = isForFile;
+        Room = room;
         Generator = generator ?? NewGenerator();
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
@@ -36,7 +36,9 @@ internal sealed class AdapterCreation
         _methods = values.SelectMany(method => method.Parts).Select(method => new MethodClaims(method, Paths)).ToList();
     }
 
-    public bool IsForFile { get; }
+    public bool IsForFile => Room is not null;
+
+    public FileRoom? Room { get; }
 
     public Generator Generator { get; }
 
@@ -55,6 +57,7 @@ internal sealed class AdapterCreation
     {
         // The root has one such site, and what is shared behind it is made before that is met.
         Exclusion.Check("the model's inputs", _methods.SelectMany(m => m.Claims.Where(c => c.Claim.Kind == SiteKind.Input).Select(c => (m.Method, c.Claim))));
+        using var made = LearnedTensors.Collect();
         using (no_grad())
         using (NewDisposeScope())
         {
@@ -65,6 +68,7 @@ internal sealed class AdapterCreation
 
         foreach (var method in _methods)
             method.CheckAllFound(_compiled, _met, IsForFile);
+        made.Keep();
         root.Root = new AdapterRoot(
             _methods, _shared.Values.ToList(), _methodOf, Dropout,
             _sites.GroupBy(site => site.kind).ToDictionary(sites => sites.Key, sites => (IReadOnlyList<string>)sites.Select(site => site.path).ToList()));

@@ -24,8 +24,17 @@ public sealed class BaseRecord
     /// <exception cref="AdapterException">The values do not fit the model.</exception>
     public T Create<T>(nn.Module host, T adapter, IReadOnlyList<AdaptAttribute> values, Generator? generator) where T : AdapterNode
     {
-        RefuseIfMerged("create an adapter");
-        new AdapterCreation(host, values, generator).Fill(adapter, host);
+        try
+        {
+            RefuseIfMerged("create an adapter");
+            new AdapterCreation(host, values, generator).Fill(adapter, host);
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+
         Freeze(host);
         return adapter;
     }

@@ -5,7 +5,7 @@ namespace PeftGen;
 /// <summary>The adapter's own randomness for dropout, so that what other adapters and threads draw does not change it.</summary>
 public sealed class DropoutSource(long seed)
 {
-    private readonly Dictionary<string, Generator> _generators = [];
+    private Dictionary<string, Generator> _generators = [];
 
     /// <summary>Drops entries with probability <paramref name="p"/> and scales the others by 1/(1−p).</summary>
     /// <param name="x">The input, any shape.</param>
@@ -35,14 +35,33 @@ public sealed class DropoutSource(long seed)
     internal IEnumerable<(string device, Tensor state)> States() => _generators.Select(g => (g.Key, g.Value.get_state().DetachFromDisposeScope()));
 
     /// <summary>Goes back to a seed and states that <see cref="States"/> gave.</summary>
-    internal void Restore(long newSeed, IEnumerable<(string device, Tensor state)> states)
+    internal void Restore(long newSeed, IEnumerable<(string device, Tensor state)> states) => Replace(newSeed, GeneratorsOf(states));
+
+    /// <summary>Generators in states that may come from anywhere. The caller owns them, until <see cref="Replace"/>.</summary>
+    /// <exception cref="AdapterException">A state is none.</exception>
+    internal static Dictionary<string, Generator> GeneratorsOf(IEnumerable<(string device, Tensor state)> states)
     {
-        Seed = newSeed;
+        var generators = new Dictionary<string, Generator>();
+        try
+        {
+            foreach (var (device, state) in states)
+                generators[device] = GeneratorState.Restore(device, state);
+            return generators;
+        }
+        catch
+        {
+            foreach (var generator in generators.Values)
+                generator.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes another seed and other generators in place of its own.</summary>
+    internal void Replace(long newSeed, Dictionary<string, Generator> generators)
+    {
         foreach (var generator in _generators.Values)
             generator.Dispose();
-        _generators.Clear();
-        foreach (var (name, state) in states)
-            For(device(name)).set_state(state);
+        (Seed, _generators) = (newSeed, generators);
     }
 
     private Generator For(Device device)

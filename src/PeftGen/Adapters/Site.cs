@@ -60,6 +60,28 @@ public sealed class Site
     /// <summary>The dtype for new parameters: the host's, but float32 beside float16 and bfloat16.</summary>
     public ScalarType Dtype => _creation.Dtype;
 
+    /// <summary>A tensor of zeros for a new parameter, on the host's device and of the dtype for parameters.</summary>
+    /// <param name="shape">Its sizes.</param>
+    /// <exception cref="AdapterException">A file is read into the adapter and holds less.</exception>
+    public Tensor Zeros(params long[] shape)
+    {
+        Reserve(shape);
+        return zeros(shape, dtype: Dtype, device: Device);
+    }
+
+    /// <summary>A tensor of ones for a new parameter, on the host's device and of the dtype for parameters.</summary>
+    /// <inheritdoc cref="Zeros"/>
+    public Tensor Ones(params long[] shape)
+    {
+        Reserve(shape);
+        return ones(shape, dtype: Dtype, device: Device);
+    }
+
+    /// <summary>To be called before a parameter is made whose size a file's configuration decides, other than by <see cref="Zeros"/> and <see cref="Ones"/>: what does not fit the file's weights is refused.</summary>
+    /// <param name="shape">Its sizes.</param>
+    /// <exception cref="AdapterException">A file is read into the adapter and holds less.</exception>
+    public void Reserve(params long[] shape) => _creation.Room?.Take(Path, shape);
+
     /// <summary>A part that all slots of the adapter share, made by the first that asks for it. It is saved and moved with the adapter.</summary>
     /// <param name="name">Its name in the adapter's tree.</param>
     /// <param name="make">Makes it.</param>

@@ -73,7 +73,7 @@ public abstract class Slot : nn.Module
     {
         var p = value as Parameter ?? new Parameter(value, requires_grad: true);
         register_parameter(parameter, p);
-        p.DetachFromDisposeScope();
+        LearnedTensors.Add(p.DetachFromDisposeScope());
     }
 
     /// <summary>Registers a tensor that is saved and moved with the slot, and does not learn. Read it with <c>get_buffer(name)</c>.</summary>
@@ -82,7 +82,7 @@ public abstract class Slot : nn.Module
     protected void Hold(string buffer, Tensor value)
     {
         register_buffer(buffer, value);
-        value.DetachFromDisposeScope();
+        LearnedTensors.Add(value.DetachFromDisposeScope());
     }
 
     /// <summary>Registers a slot that belongs to another adapter; disposing this one leaves it alone.</summary>

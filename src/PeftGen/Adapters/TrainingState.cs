@@ -27,27 +27,37 @@ public static class AdapterTrainingState
         return state;
     }
 
-    /// <summary>Goes back to a state. The adapter has to be one of the same methods and values on the same model.</summary>
+    /// <summary>Goes back to a state. The adapter has to be one of the same methods and values on the same model. Everything is checked before anything changes.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="state">What <see cref="TrainingState"/> gave; it stays the caller's.</param>
-    /// <exception cref="AdapterException">The state is another adapter's; nothing has changed.</exception>
+    /// <exception cref="AdapterException">The state is another adapter's, damaged, or of a device that is not here; nothing has changed.</exception>
     public static void LoadTrainingState(this AdapterNode adapter, IReadOnlyDictionary<string, Tensor> state)
     {
         var dropout = DropoutOf(adapter);
+        foreach (var (key, value) in state)
+            if (value is null || value.IsInvalid)
+                throw new AdapterException($"the training state's '{key}' is {(value is null ? "null" : "disposed")}, expected a tensor; nothing was loaded. Pass on all that TrainingState() gave.");
         var targets = adapter.state_dict();
-        var values = state.Where(entry => !IsDropout(entry.Key)).ToDictionary(entry => entry.Key, entry => entry.Value.shape);
+        var values = state.Where(entry => !IsDropout(entry.Key)).ToDictionary(entry => entry.Key, entry => new SafetensorsEntry(entry.Value.dtype, entry.Value.shape));
         TensorFit.Check("the training state", "Load it into an adapter that was created with the same values.", targets, values);
+        foreach (var (key, target) in targets)
+            if (state[key].dtype != target.dtype)
+                throw new AdapterException($"the training state's '{key}' is {state[key].dtype}, expected {target.dtype} as the adapter's; nothing was loaded. Convert the adapter to what it was when the state was taken.");
         if (!state.TryGetValue(SeedKey, out var seed))
-            throw new AdapterException($"the training state has no '{SeedKey}'. Pass on all that TrainingState() gave.");
+            throw new AdapterException($"the training state has no '{SeedKey}'; nothing was loaded. Pass on all that TrainingState() gave.");
+        if (seed.dtype != ScalarType.Int64 || seed.numel() != 1)
+            throw new AdapterException($"the training state's '{SeedKey}' is {seed.dtype} [{string.Join(", ", seed.shape)}], expected one number of Int64; nothing was loaded. The state is damaged: take an earlier one.");
+        var generators = DropoutSource.GeneratorsOf(state.Where(entry => entry.Key.StartsWith(StateKey, StringComparison.Ordinal)).Select(entry => (entry.Key[StateKey.Length..], entry.Value)));
         using var quiet = no_grad();
         foreach (var (key, target) in targets)
             target.copy_(state[key]);
-        dropout.Restore(seed.item<long>(), state.Where(entry => entry.Key.StartsWith(StateKey, StringComparison.Ordinal)).Select(entry => (entry.Key[StateKey.Length..], entry.Value)));
+        dropout.Replace(seed.item<long>(), generators);
     }
 
     /// <summary>Writes the state to a safetensors file, beside its place and then renamed.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="file">The file; one that is there is replaced.</param>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
     public static void SaveTrainingState(this AdapterNode adapter, string file)
     {
         var state = adapter.TrainingState();
@@ -65,15 +75,21 @@ public static class AdapterTrainingState
     /// <summary>Goes back to the state in a file.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="file">What <see cref="SaveTrainingState"/> wrote.</param>
-    /// <exception cref="AdapterException">The state is another adapter's; nothing has changed.</exception>
-    /// <exception cref="CheckpointException">The file is missing or damaged.</exception>
+    /// <exception cref="AdapterException">The state is another adapter's, damaged, or of a device that is not here; nothing has changed.</exception>
+    /// <exception cref="CheckpointException">The file is missing or damaged; nothing has changed.</exception>
     public static void LoadTrainingState(this AdapterNode adapter, string file)
     {
         using var opened = SafetensorsFile.Open(file);
-        var state = opened.Names.ToDictionary(name => name, opened.Read);
+        var state = new Dictionary<string, Tensor>();
         try
         {
+            foreach (var name in opened.Names)
+                state[name] = opened.Read(name);
             adapter.LoadTrainingState(state);
+        }
+        catch (AdapterException e)
+        {
+            throw new AdapterException($"{file}: {e.Message}", e);
         }
         finally
         {

@@ -31,10 +31,13 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     /// <exception cref="AdapterException">It is no adapter's configuration.</exception>
     public static AdapterConfig Read(JsonObject json, string source)
     {
-        if (TextAt(json, "peft_type") is { } type)
-            return new AdapterConfig(FileFormat.HuggingFace, null, json, type == GroupType ? Objects(json[GroupMethods], source, GroupMethods) : [json]);
-        if (json["config"] is JsonObject inner)
-            return new AdapterConfig(FileFormat.AdapterHub, TextAt(json, "name"), json, Union(inner, source));
+        const string Type = "peft_type", Inner = "config";
+        if (json[Type] is { } type)
+            return new AdapterConfig(FileFormat.HuggingFace, null, json, TextOf(type, source, Type) == GroupType ? Objects(json[GroupMethods], source, GroupMethods) : [json]);
+        if (json[Inner] is { } inner)
+            return new AdapterConfig(
+                FileFormat.AdapterHub, json["name"] is { } name ? TextOf(name, source, "name") : null, json,
+                Union(inner as JsonObject ?? throw new AdapterException($"{source}: '{Inner}' is {JsonFile.Shown(inner)}, expected the method's configuration, an object."), source));
         if (json.ContainsKey("architecture") || json.ContainsKey("reduction_factor"))
             return new AdapterConfig(FileFormat.AdapterHub, null, json, Union(json, source));
         throw new AdapterException(
@@ -79,10 +82,10 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         : [];
 
     private static IReadOnlyList<JsonObject> Union(JsonObject config, string source) =>
-        TextAt(config, "architecture") == "union" ? [.. Objects(config["configs"], source, "configs").SelectMany(Split)] : Split(config);
+        TextAt(config, "architecture") == "union" ? [.. Objects(config["configs"], source, "configs").SelectMany(part => Split(part, source))] : Split(config, source);
 
     /// <summary>A bottleneck's configuration may hold that of an invertible adapter, which is a method of its own here.</summary>
-    private static JsonObject[] Split(JsonObject config)
+    private static JsonObject[] Split(JsonObject config, string source)
     {
         const string Shared = "non_linearity";
         if (config[Invertible.HubFields[0]] is null)
@@ -95,15 +98,25 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
             rest.Remove(field);
         }
 
-        return BottleneckConfig.IsNowhere(rest) ? [part] : [rest, part];
+        try
+        {
+            return BottleneckConfig.IsNowhere(rest) ? [part] : [rest, part];
+        }
+        catch (AdapterException e)
+        {
+            throw new AdapterException($"{source}: {e.Message}", e);
+        }
     }
 
     private static List<JsonObject> Objects(JsonNode? node, string source, string field)
     {
         if (node is JsonArray { Count: > 0 } list && list.All(item => item is JsonObject))
             return list.Select(item => item!.AsObject()).ToList();
-        throw new AdapterException($"{source}: '{field}' is {node?.ToJsonString() ?? "not there"}, expected a list of the methods' configurations.");
+        throw new AdapterException($"{source}: '{field}' is {(node is null ? "not there" : JsonFile.Shown(node))}, expected a list of the methods' configurations.");
     }
+
+    private static string TextOf(JsonNode node, string source, string field) => node is JsonValue value && value.TryGetValue(out string? text) ? text : throw new AdapterException(
+        $"{source}: '{field}' is {JsonFile.Shown(node)}, expected a string.");
 
     private static string? TextAt(JsonObject json, string field) => json[field] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 

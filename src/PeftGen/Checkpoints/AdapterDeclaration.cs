@@ -18,7 +18,7 @@ public sealed class AdapterDeclaration
     public static AdapterDeclaration Read(string directoryOrConfig)
     {
         if (Directory.Exists(directoryOrConfig))
-            return Read(AdapterFolder.ReadConfig(directoryOrConfig), directoryOrConfig);
+            return FolderSnapshot.Take(directoryOrConfig, files => Read(AdapterFolder.ReadConfig(files, directoryOrConfig), directoryOrConfig));
         return Read(AdapterConfig.Read(JsonFile.ReadObject(directoryOrConfig, "an adapter's configuration"), directoryOrConfig), directoryOrConfig);
     }
 
@@ -48,7 +48,7 @@ public sealed class AdapterDeclaration
 
     private static AdaptAttribute ReadPart(JsonObject part, string source)
     {
-        var method = KnownMethods.All.FirstOrDefault(m => m.Reads(part)) ?? throw new AdapterException(
+        var method = KnownMethods.All.FirstOrDefault(m => AdapterFolder.Reads(m, part, source)) ?? throw new AdapterException(
             $"{source}: {AdapterConfig.NameOf(part)} is no method of this library, which has {string.Join(", ", KnownMethods.All.Select(m => m.PeftType))}. " +
             "Declare a method of your own whose PeftType it is.");
         return AdapterFolder.ReadMethod(method, part, source);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftGen.Methods;
 using static TorchSharp.torch;
@@ -18,7 +17,7 @@ internal static class AdapterFolder
             [FileFormat.AdapterHub] = ("adapter.safetensors", "pytorch_adapter.bin"),
         };
 
-    /// <summary>Writes an adapter as HF PEFT does. Both files are written beside their places, then renamed.</summary>
+    /// <summary>Writes an adapter as HF PEFT does. Both files change in one step.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="directory">The folder; it is created where it is missing.</param>
     /// <param name="baseModel">What to call the base; null: what a loaded file calls it.</param>
@@ -29,12 +28,17 @@ internal static class AdapterFolder
         using var scope = NewDisposeScope();
         var config = AdapterConfig.Write(root, baseModel);
         var tensors = TensorsOf(adapter, FileFormat.HuggingFace, "");
-        using var files = new StagedFiles();
-        Stage(files, directory, FileFormat.HuggingFace, tensors, config);
+        using var files = new StagedFiles(directory);
+        Stage(files, "", FileFormat.HuggingFace, tensors, config);
         files.Commit();
     }
 
-    /// <summary>Writes the two files of a folder beside their places.</summary>
+    /// <summary>Adds the two files of an adapter to those that are saved together.</summary>
+    /// <param name="files">They.</param>
+    /// <param name="directory">The adapter's folder in theirs.</param>
+    /// <param name="format">Whose names the files have.</param>
+    /// <param name="tensors">The tensors.</param>
+    /// <param name="config">The configuration.</param>
     public static void Stage(StagedFiles files, string directory, FileFormat format, Dictionary<string, Tensor> tensors, JsonObject config)
     {
         SafetensorsWriter.Stage(files, Path.Combine(directory, WeightNames[format].safetensors), tensors.Select(entry => (entry.Key, entry.Value)));
@@ -50,29 +54,32 @@ internal static class AdapterFolder
     public static void Load(nn.Module host, AdapterNode adapter, IReadOnlyList<AdaptAttribute> declared, string directory, Generator? generator)
     {
         var path = Path.Combine(directory, AdapterConfig.FileName);
-        var (config, values) = Match(ReadConfig(directory), declared, path);
+        // Configuration and weights are those of one instant, and what is made for them is no larger than what there is to be read.
+        using var opened = FolderSnapshot.Take(directory, files =>
+        {
+            var (config, values) = Match(ReadConfig(files, directory), declared, path);
+            return OpenedAdapter.Open(files, config, values, directory);
+        });
         try
         {
-            new AdapterCreation(host, values, generator, isForFile: true).Fill(adapter, host);
+            new AdapterCreation(host, opened.Values, generator, FileRoom.For(opened.Parts.Select(part => part.File))).Fill(adapter, host);
         }
         catch (AdapterException e)
         {
             throw new AdapterException($"{path}: {e.Message}", e);
         }
 
-        adapter.Root!.Loaded = config;
+        adapter.Root!.Loaded = opened.Config;
         var read = new Dictionary<TensorIdentity, string>();
-        IReadOnlyList<(string folder, string name)> parts = config.Parts.Count > 0 ? config.Parts : [(directory, config.Name ?? "")];
-        foreach (var (index, (folder, name)) in parts.Index())
+        foreach (var (index, (file, name)) in opened.Parts.Index())
         {
-            using var file = OpenWeights(folder, config.Format);
-            var tensors = TensorsOf(adapter, config.Format, name, index);
+            var tensors = TensorsOf(adapter, opened.Config.Format, name, index);
             var copies = BaseCopies.Check(file, host, tensors);
             TensorFit.Check(
-                file.FilePath, $"The file's configuration asks for {string.Join(" ", values)}; the model has to be the one that the adapter was trained on.",
-                tensors, file.Names.Where(key => !copies.Contains(key)).ToDictionary(key => key, key => file.Entry(key).Shape));
+                file.FilePath, $"The file's configuration asks for {string.Join(" ", opened.Values)}; the model has to be the one that the adapter was trained on.",
+                tensors, file.Names.Where(key => !copies.Contains(key)).ToDictionary(key => key, file.Entry));
             foreach (var (key, target) in tensors)
-                if (read.TryAdd(TensorIdentity.Of(target), folder))
+                if (read.TryAdd(TensorIdentity.Of(target), file.FilePath))
                     file.ReadInto(key, target);
                 else
                     RequireShared(file, key, target, read[TensorIdentity.Of(target)]);
@@ -90,15 +97,20 @@ internal static class AdapterFolder
     }
 
     /// <summary>Reads the configuration of a folder.</summary>
+    /// <param name="files">Reads.</param>
     /// <param name="directory">The folder.</param>
-    public static AdapterConfig ReadConfig(string directory)
+    public static AdapterConfig ReadConfig(FolderSnapshot files, string directory)
     {
         if (!Directory.Exists(directory))
             throw new CheckpointException($"{directory}: there is no such folder, expected an adapter's with {AdapterConfig.FileName}. Check the path.");
-        if (JointFolder.NamesIn(directory) is { } names)
-            return JointFolder.ReadConfig(directory, names);
+        return JointFolder.NamesIn(files, directory) is { } names ? JointFolder.ReadConfig(files, directory, names) : ReadSingle(files, directory);
+    }
+
+    /// <summary>Reads the configuration of a folder that holds one adapter.</summary>
+    public static AdapterConfig ReadSingle(FolderSnapshot files, string directory)
+    {
         var path = Path.Combine(directory, AdapterConfig.FileName);
-        return AdapterConfig.Read(JsonFile.ReadObject(path, "an adapter's configuration"), path);
+        return AdapterConfig.Read(files.Json(path, "an adapter's configuration"), path);
     }
 
     /// <summary>The values that a method reads from its configuration.</summary>
@@ -108,9 +120,12 @@ internal static class AdapterFolder
         {
             var values = method.ReadConfig(config);
             WholeModules.Read(values, config);
+            // Targets are read when they are first asked for.
+            _ = values.Claims.Count;
             return values;
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or JsonException or ArgumentException or KeyNotFoundException or AdapterException)
+        // A method of the user's own may read the file's values as it likes. Whatever it meets there is the file's.
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             throw new AdapterException($"{source}: {method.GetType().Name} cannot read its values ({AdapterConfig.NameOf(config)}): {e.Message}", e);
         }
@@ -126,7 +141,7 @@ internal static class AdapterFolder
         var matches = new List<(int order, JsonObject part, AdaptAttribute value)>();
         foreach (var part in config.Methods)
         {
-            var fitting = free.FindIndex(candidate => candidate.Item.Reads(part));
+            var fitting = free.FindIndex(candidate => Reads(candidate.Item, part, path));
             if (fitting < 0)
                 throw new AdapterException(
                     $"{path}: the file holds {config.MethodNames}, and the model declares {(declared.Count == 0 ? "no method" : string.Join(" ", declared))} in this group, " +
@@ -137,6 +152,19 @@ internal static class AdapterFolder
 
         matches.Sort((a, b) => a.order.CompareTo(b.order));
         return (config with { Methods = matches.Select(match => match.part).ToList() }, matches.Select(match => match.value).ToList());
+    }
+
+    /// <summary>Whether a configuration is one of a method.</summary>
+    public static bool Reads(AdaptAttribute method, JsonObject part, string source)
+    {
+        try
+        {
+            return method.Reads(part);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new AdapterException($"{source}: {method.GetType().Name} cannot tell whether the configuration is its own: {e.Message}", e);
+        }
     }
 
     /// <summary>The file of a trained adapter that another starts from.</summary>
@@ -151,15 +179,16 @@ internal static class AdapterFolder
         var file = SourceFile(source);
         if (Path.GetExtension(file) != SafetensorsExtension)
             throw Pickle(file, $"a file that ends in {SafetensorsExtension}");
-        return file == source ? SafetensorsFile.Open(file) : OpenWeights(source, FileFormat.HuggingFace);
+        return file == source ? SafetensorsFile.Open(file) : FolderSnapshot.Take(source, files => OpenWeights(files, source, FileFormat.HuggingFace));
     }
 
-    private static SafetensorsFile OpenWeights(string directory, FileFormat format)
+    /// <summary>Opens the weights of a folder that holds one adapter.</summary>
+    public static SafetensorsFile OpenWeights(FolderSnapshot files, string directory, FileFormat format)
     {
         var (safetensors, pickle) = WeightNames[format];
-        if (!File.Exists(Path.Combine(directory, safetensors)) && File.Exists(Path.Combine(directory, pickle)))
+        if (!files.Has(Path.Combine(directory, safetensors)) && files.Has(Path.Combine(directory, pickle)))
             throw Pickle(Path.Combine(directory, pickle), safetensors);
-        return SafetensorsFile.Open(Path.Combine(directory, safetensors));
+        return files.Weights(Path.Combine(directory, safetensors));
     }
 
     private static CheckpointException Pickle(string file, string expected) => new(

@@ -15,7 +15,7 @@ internal static class HubFiles
 
     private const string Config = "config", DefaultName = "default";
 
-    /// <summary>Writes an adapter. All files are written beside their places, then renamed.</summary>
+    /// <summary>Writes an adapter. All files change in one step.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="directory">The folder; it is created where it is missing.</param>
     /// <param name="name">The adapter's name; null: what a loaded file calls it, else the group's.</param>
@@ -27,16 +27,16 @@ internal static class HubFiles
         using var scope = NewDisposeScope();
         var methods = MethodsOf(root);
         var names = NamesOf(adapter, root, name);
-        using var files = new StagedFiles();
+        using var files = new StagedFiles(directory);
         foreach (var (part, own) in names.Index())
         {
-            var folder = names.Count == 1 ? directory : Path.Combine(directory, own);
+            var folder = names.Count == 1 ? "" : own;
             var tensors = AdapterFolder.TensorsOf(adapter, FileFormat.AdapterHub, own, part);
             AdapterFolder.Stage(files, folder, FileFormat.AdapterHub, tensors, Envelope(root, methods, own, baseModel));
         }
 
         if (names.Count > 1)
-            JointFolder.Stage(files, directory, names);
+            JointFolder.Stage(files, names);
         files.Commit();
     }
 

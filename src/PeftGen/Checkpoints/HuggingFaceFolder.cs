@@ -10,7 +10,7 @@ namespace PeftGen.Checkpoints;
 /// </summary>
 public sealed class HuggingFaceFolder : IDisposable
 {
-    private const string ConfigName = "config.json";
+    private const string ConfigName = "config.json", Weights = "model.safetensors", Purpose = "a model's configuration";
 
     private readonly SafetensorsShards _weights;
 
@@ -25,22 +25,22 @@ public sealed class HuggingFaceFolder : IDisposable
     /// <summary>The names of all tensors.</summary>
     public IReadOnlyList<string> Names => _weights.Names;
 
-    /// <summary>Opens a folder: reads its configuration and maps its weights, without reading them.</summary>
+    /// <summary>Opens a folder: reads its configuration and opens its weights, without reading them.</summary>
     /// <param name="folder">The folder.</param>
     /// <exception cref="CheckpointException">A file is missing or damaged, or an index points out of the folder.</exception>
-    public static HuggingFaceFolder Open(string folder)
+    public static HuggingFaceFolder Open(string folder) => FolderSnapshot.Take(folder, files =>
     {
-        var config = ReadConfig(folder);
-        return new HuggingFaceFolder(folder, config, SafetensorsShards.Open(folder));
-    }
+        RequireFolder(folder);
+        return new HuggingFaceFolder(folder, files.Json(Path.Combine(folder, ConfigName), Purpose), SafetensorsShards.Open(files, folder));
+    });
 
     /// <summary>Reads the configuration alone.</summary>
     /// <param name="folder">The folder.</param>
     /// <exception cref="CheckpointException">There is no such folder, or its <c>config.json</c> is missing or is no JSON object.</exception>
     public static JsonObject ReadConfig(string folder)
     {
-        if (!Directory.Exists(folder)) throw new CheckpointException($"{folder}: there is no such folder, expected a Hugging Face model folder. Check the path.");
-        return JsonFile.ReadObject(Path.Combine(folder, ConfigName), "a model's configuration");
+        RequireFolder(folder);
+        return JsonFile.ReadObject(Path.Combine(folder, ConfigName), Purpose);
     }
 
     /// <summary>The element type and shape of a tensor.</summary>
@@ -78,6 +78,8 @@ public sealed class HuggingFaceFolder : IDisposable
             if (_weights.FileOf(source)?.Entry(source) is not { } entry) absent.Add((name, identity));
             else if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
                 unequal.Add($"{source}: [{string.Join(", ", entry.Shape)}] in the folder, [{string.Join(", ", target.shape)}] in the model");
+            else if (target.is_floating_point() != torch.is_floating_point(entry.DType))
+                unequal.Add($"{source}: {entry.DType} in the folder, {target.dtype} in the model");
             // Where the folder has a tied weight twice, the first name counts.
             else found.TryAdd(identity, (source, target));
         }
@@ -87,6 +89,7 @@ public sealed class HuggingFaceFolder : IDisposable
                 $"{Folder}: the weights do not fit {model.GetName()}, nothing was loaded. Missing in the folder: {NameList.Of(missing)}. " +
                 $"Surplus in the folder: {NameList.Of([.. surplus.Order(StringComparer.Ordinal)])}. Of another shape: {NameList.Of(unequal)}. " +
                 "Build the model from this folder's config.json, or map the names.");
+        foreach (var file in found.Values.Select(pair => FileOf(pair.Source)).Distinct()) file.RequireWhole();
         foreach (var (source, target) in found.Values) FileOf(source).ReadInto(source, target);
     }
 
@@ -95,7 +98,7 @@ public sealed class HuggingFaceFolder : IDisposable
     /// name only, and the configuration with <c>dtype</c> set to what was written. Other files there stay: a tokenizer is not
     /// part of a model.
     /// </summary>
-    /// <param name="folder">The folder; it is created where it is missing. Both files are written beside their places and then renamed.</param>
+    /// <param name="folder">The folder; it is created where it is missing. Both files change in one step, see <see cref="StagedFiles"/>.</param>
     /// <param name="model">The model, on any device.</param>
     /// <param name="config">The configuration; it is not changed.</param>
     /// <param name="names">From a name in the model to the name in the folder; the same where not given.</param>
@@ -107,14 +110,19 @@ public sealed class HuggingFaceFolder : IDisposable
             .Where(pair => written.Add(TensorIdentity.Of(pair.Value)))
             .Select(pair => (name: names is null ? pair.Key : names(pair.Key), tensor: pair.Value))
             .ToList();
-        using var files = new StagedFiles();
-        SafetensorsWriter.Stage(files, Path.Combine(folder, "model.safetensors"), tensors);
-        files.Add(Path.Combine(folder, ConfigName), stream => JsonFile.Write(stream, WithDType(config, tensors.Select(pair => pair.tensor.dtype))));
+        using var files = new StagedFiles(folder);
+        SafetensorsWriter.Stage(files, Weights, tensors);
+        files.Add(ConfigName, stream => JsonFile.Write(stream, WithDType(config, tensors.Select(pair => pair.tensor.dtype))));
         files.Commit();
     }
 
     /// <summary>Closes the files. A model that was loaded stays valid.</summary>
     public void Dispose() => _weights.Dispose();
+
+    private static void RequireFolder(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException($"{folder}: there is no such folder, expected a Hugging Face model folder. Check the path.");
+    }
 
     private SafetensorsFile FileOf(string name) =>
         _weights.FileOf(name) ?? throw new CheckpointException($"{Folder}: there is no tensor '{name}'. The folder has {NameList.Of(Names)}.");

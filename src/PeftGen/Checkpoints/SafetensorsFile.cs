@@ -1,27 +1,26 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftGen.Checkpoints;
 
 /// <summary>
-/// A safetensors file, opened for reading and mapped into memory: tensors are read when they are asked for. The header is
-/// checked completely when the file is opened. Reading from several threads is safe.
+/// A safetensors file, opened for reading: tensors are read when they are asked for. The header is checked completely when the file is opened. Reading from several threads is safe.
 /// </summary>
-/// <remarks>Format: https://github.com/huggingface/safetensors. While the file is open it must not be shortened; replacing it by renaming is fine on Unix.</remarks>
+/// <remarks>
+/// Format: https://github.com/huggingface/safetensors. The file may be replaced while it is open: this one stays what it was. One that somebody shortens in place ends in an error;
+/// it is read and not mapped into memory, where that would end the process. Values are taken as they are: not-a-number and infinities, too.
+/// </remarks>
 public sealed class SafetensorsFile : IDisposable
 {
+    internal const string Expected = "a safetensors file";
+
     private readonly SafetensorsHeader _header;
     private readonly long _dataStart;
-    private readonly MemoryMappedFile _mapping;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly SafeFileHandle _file;
 
-    private SafetensorsFile(string path, SafetensorsHeader header, long dataStart, MemoryMappedFile mapping)
-    {
-        (FilePath, _header, _dataStart, _mapping) = (path, header, dataStart, mapping);
-        _view = mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-    }
+    private SafetensorsFile(string path, SafetensorsHeader header, long dataStart, SafeFileHandle file) => (FilePath, _header, _dataStart, _file) = (path, header, dataStart, file);
 
     /// <summary>The file's path, as it was given.</summary>
     public string FilePath { get; }
@@ -35,23 +34,25 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Opens a file and checks its header.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="CheckpointException">There is no such file, or it is not a whole and well-formed safetensors file.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path) => Open(CheckpointFile.Open(path, Expected), path);
+
+    /// <summary>Takes over a file that is open.</summary>
+    internal static SafetensorsFile Open(SafeFileHandle file, string path)
     {
-        if (!File.Exists(path)) throw new CheckpointException($"{path}: there is no such file. Check the path.");
-        FileStream? stream = null;
         try
         {
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            var header = ReadHeader(path, stream, out var dataStart);
-            var mapping = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-            stream = null;
-            return new SafetensorsFile(path, header, dataStart, mapping);
+            var header = ReadHeader(path, file, out var dataStart);
+            return new SafetensorsFile(path, header, dataStart, file);
         }
-        finally
+        catch
         {
-            stream?.Dispose();
+            file.Dispose();
+            throw;
         }
     }
+
+    /// <summary>How many numbers the file holds.</summary>
+    internal long Numbers => _header.Numbers;
 
     /// <summary>Whether the file has a tensor of this name.</summary>
     /// <param name="name">The name.</param>
@@ -72,7 +73,15 @@ public sealed class SafetensorsFile : IDisposable
     {
         var entry = Entry(name);
         var tensor = torch.empty(entry.Shape, entry.DType, torch.CPU).DetachFromDisposeScope();
-        Fill(tensor, entry);
+        try
+        {
+            Fill(tensor, entry);
+        }
+        catch
+        {
+            tensor.Dispose();
+            throw;
+        }
         return tensor;
     }
 
@@ -96,34 +105,38 @@ public sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>Closes the file. Tensors that were read stay valid.</summary>
-    public void Dispose()
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>Makes sure, as far as can be known, that everything can be read before the first tensor changes.</summary>
+    internal void RequireWhole()
     {
-        _view.Dispose();
-        _mapping.Dispose();
+        ObjectDisposedException.ThrowIf(_file.IsClosed, this);
+        if (RandomAccess.GetLength(_file) is var length && length < _dataStart + _header.Bytes)
+            throw new CheckpointException($"{FilePath}: the file has {length} bytes, expected {_dataStart + _header.Bytes} as when it was opened. Write files beside their place and rename them.");
     }
 
     private void Fill(Tensor tensor, SafetensorsEntry entry)
     {
-        ObjectDisposedException.ThrowIf(_view.SafeMemoryMappedViewHandle.IsClosed, this);
-        TensorMemory.ForEachChunk(tensor, (memory, offset) =>
-            _view.SafeMemoryMappedViewHandle.ReadSpan((ulong)(_dataStart + entry.Begin + offset), memory));
+        ObjectDisposedException.ThrowIf(_file.IsClosed, this);
+        TensorMemory.ForEachChunk(tensor, (memory, offset) => CheckpointFile.ReadExactly(_file, FilePath, memory, _dataStart + entry.Begin + offset));
     }
 
-    private static SafetensorsHeader ReadHeader(string path, FileStream stream, out long dataStart)
+    private static SafetensorsHeader ReadHeader(string path, SafeFileHandle file, out long dataStart)
     {
         Span<byte> prefix = stackalloc byte[8];
-        if (stream.Length < prefix.Length)
-            throw new CheckpointException($"{path}: the file has {stream.Length} bytes, expected at least the 8 of a safetensors header's length. The file is damaged or incomplete: fetch or write it again.");
-        stream.ReadExactly(prefix);
+        var bytes = RandomAccess.GetLength(file);
+        if (bytes < prefix.Length)
+            throw new CheckpointException($"{path}: the file has {bytes} bytes, expected at least the 8 of a safetensors header's length. The file is damaged or incomplete: fetch or write it again.");
+        CheckpointFile.ReadExactly(file, path, prefix, 0);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        var rest = stream.Length - prefix.Length;
+        var rest = bytes - prefix.Length;
         if (length > SafetensorsHeader.MaxBytes)
             throw new CheckpointException($"{path}: the header claims {length} bytes, expected at most {SafetensorsHeader.MaxBytes}. This is no safetensors file, or it is damaged: fetch or write it again.");
         if (length > (ulong)rest)
             throw new CheckpointException($"{path}: the header claims {length} bytes, but only {rest} follow. The file is cut off: fetch or write it again.");
         var json = new byte[length];
-        stream.ReadExactly(json);
+        CheckpointFile.ReadExactly(file, path, json, prefix.Length);
         dataStart = prefix.Length + json.Length;
-        return SafetensorsHeader.Parse(path, json, stream.Length - dataStart);
+        return SafetensorsHeader.Parse(path, json, bytes - dataStart);
     }
 }

@@ -12,6 +12,9 @@ internal sealed class SafetensorsHeader
     /// <summary>The reference implementation's limit. A larger number is a file of another kind.</summary>
     public const long MaxBytes = 100_000_000;
 
+    /// <summary>More dimensions than torch's operations take.</summary>
+    private const int MaxDimensions = 64;
+
     private const string Damaged = "The file is damaged, incomplete or of another kind: fetch or write it again.";
 
     private readonly string _path;
@@ -27,6 +30,12 @@ internal sealed class SafetensorsHeader
     public IReadOnlyDictionary<string, SafetensorsEntry> Entries => _entries;
 
     public IReadOnlyDictionary<string, string> Metadata => _metadata;
+
+    /// <summary>How many bytes the tensors have in all.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>How many numbers there are in all.</summary>
+    public long Numbers { get; private set; }
 
     /// <summary>Parses the JSON of a header.</summary>
     /// <param name="path">The file's name, for messages.</param>
@@ -71,6 +80,8 @@ internal sealed class SafetensorsHeader
 
     private void ReadMetadata(ref Utf8JsonReader reader)
     {
+        if (reader.TokenType == JsonTokenType.Null)
+            return;
         Require(reader.TokenType == JsonTokenType.StartObject, $"__metadata__ is JSON {reader.TokenType}, expected an object of strings");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -105,8 +116,9 @@ internal sealed class SafetensorsHeader
                     Require(offsets is null, $"tensor '{name}' has two data_offsets");
                     offsets = ReadNumbers(ref reader, name, key);
                     break;
+                // As the reference implementation has it.
                 default:
-                    Require(false, $"tensor '{name}' has an unknown field '{key}', expected dtype, shape and data_offsets");
+                    reader.Skip();
                     break;
             }
         }
@@ -120,6 +132,7 @@ internal sealed class SafetensorsHeader
         var numbers = new List<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
+            Require(numbers.Count < MaxDimensions, $"tensor '{name}': {key} holds more than {MaxDimensions} numbers, expected at most so many");
             if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var number) && number >= 0) numbers.Add(number);
             else Require(false, $"tensor '{name}': {key} holds {Shown(reader.ValueSpan)}, expected a whole number from 0 to {long.MaxValue}");
         }
@@ -132,10 +145,13 @@ internal sealed class SafetensorsHeader
             throw new CheckpointException($"{_path}: tensor '{name}' has dtype {dtype}, expected one of {SafetensorsDType.Known}. Convert the file to one of these first.");
         Require(offsets.Length == 2 && offsets[0] <= offsets[1], $"tensor '{name}' has data_offsets [{string.Join(", ", offsets)}], expected [begin, end] with begin ≤ end");
         var size = (UInt128)bytes;
+        // Torch multiplies all lengths but zeros, too.
+        var strides = size;
         foreach (var length in shape)
         {
             size *= (UInt128)length;
-            Require(size <= (UInt128)long.MaxValue, $"tensor '{name}' of shape [{string.Join(", ", shape)}] has more bytes than any file");
+            strides *= (UInt128)Math.Max(length, 1);
+            Require(strides <= (UInt128)long.MaxValue, $"tensor '{name}' of shape [{string.Join(", ", shape)}] has more bytes than any file");
         }
         Require((long)size == offsets[1] - offsets[0],
             $"tensor '{name}' has data_offsets for {offsets[1] - offsets[0]} bytes, expected {size} for {dtype} of shape [{string.Join(", ", shape)}]");
@@ -151,8 +167,10 @@ internal sealed class SafetensorsHeader
             Require(entry.Begin >= end, $"tensor '{name}' begins at byte {entry.Begin}, within '{last}', which ends at {end}");
             Require(entry.Begin == end, $"{entry.Begin - end} bytes between '{last}' and '{name}' belong to no tensor");
             (end, last) = (entry.End, name);
+            Numbers += entry.Numbers;
         }
         Require(end <= dataBytes, $"the file is cut off: it holds {dataBytes} bytes of data, expected {end}");
+        Bytes = end;
         Require(end == dataBytes, $"{dataBytes - end} bytes follow the last tensor, expected none");
     }
 

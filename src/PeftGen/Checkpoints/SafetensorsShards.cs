@@ -20,19 +20,19 @@ internal sealed class SafetensorsShards : IDisposable
     /// <summary>The file that holds a tensor, or null.</summary>
     public SafetensorsFile? FileOf(string name) => _fileOf.GetValueOrDefault(name);
 
-    /// <summary>Opens all files. The single file wins over an index, as in transformers.</summary>
-    public static SafetensorsShards Open(string folder)
+    /// <summary>Opens all files, through a snapshot. The single file wins over an index, as in transformers.</summary>
+    public static SafetensorsShards Open(FolderSnapshot files, string folder)
     {
         var shards = new SafetensorsShards();
         try
         {
             var (single, index) = (Path.Combine(folder, Single), Path.Combine(folder, Index));
-            if (File.Exists(single)) shards.OpenSingle(single);
-            else if (File.Exists(index)) shards.OpenIndexed(folder, index);
+            if (files.Has(single)) shards.OpenSingle(files, single);
+            else if (files.Has(index)) shards.OpenIndexed(files, folder, index);
             else
                 throw new CheckpointException(
                     $"{folder}: there is neither {Single} nor {Index}. " +
-                    (File.Exists(Path.Combine(folder, "pytorch_model.bin")) ? "Convert pytorch_model.bin to safetensors first." : "Check that this is a Hugging Face model folder."));
+                    (CheckpointFile.Exists(Path.Combine(folder, "pytorch_model.bin")) ? "Convert pytorch_model.bin to safetensors first." : "Check that this is a Hugging Face model folder."));
             return shards;
         }
         catch
@@ -47,17 +47,17 @@ internal sealed class SafetensorsShards : IDisposable
         foreach (var file in _files) file.Dispose();
     }
 
-    private void OpenSingle(string path)
+    private void OpenSingle(FolderSnapshot files, string path)
     {
-        var file = SafetensorsFile.Open(path);
+        var file = files.Weights(path);
         _files.Add(file);
         foreach (var name in file.Names) Add(name, file);
     }
 
-    private void OpenIndexed(string folder, string index)
+    private void OpenIndexed(FolderSnapshot files, string folder, string index)
     {
-        var map = ReadWeightMap(folder, index);
-        var missing = map.Values.Distinct().Where(shard => !File.Exists(Path.Combine(folder, shard))).Order(StringComparer.Ordinal).ToList();
+        var map = ReadWeightMap(files, folder, index);
+        var missing = map.Values.Distinct().Where(shard => !files.Has(Path.Combine(folder, shard))).Order(StringComparer.Ordinal).ToList();
         if (missing.Count > 0)
             throw new CheckpointException($"{index}: the index names files that are not in the folder: {NameList.Of(missing)}. Fetch them.");
 
@@ -67,7 +67,7 @@ internal sealed class SafetensorsShards : IDisposable
         {
             if (!opened.TryGetValue(shard, out var file))
             {
-                opened.Add(shard, file = SafetensorsFile.Open(Path.Combine(folder, shard)));
+                opened.Add(shard, file = files.Weights(Path.Combine(folder, shard)));
                 _files.Add(file);
             }
             if (file.Contains(name)) Add(name, file);
@@ -83,15 +83,15 @@ internal sealed class SafetensorsShards : IDisposable
         _fileOf.Add(name, file);
     }
 
-    private static Dictionary<string, string> ReadWeightMap(string folder, string index)
+    private static Dictionary<string, string> ReadWeightMap(FolderSnapshot files, string folder, string index)
     {
-        if (JsonFile.ReadObject(index, "the index of a sharded model")["weight_map"] is not JsonObject weights)
+        if (files.Json(index, "the index of a sharded model")["weight_map"] is not JsonObject weights)
             throw new CheckpointException($"{index}: there is no object 'weight_map', expected one from tensor names to file names. Fetch the file again.");
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, node) in weights)
         {
             if (node?.GetValueKind() != JsonValueKind.String)
-                throw new CheckpointException($"{index}: weight_map '{name}' is {node?.ToJsonString() ?? "null"}, expected a file name. Fetch the file again.");
+                throw new CheckpointException($"{index}: weight_map '{name}' is {JsonFile.Shown(node)}, expected a file name. Fetch the file again.");
             var shard = node.GetValue<string>();
             if (!IsInside(folder, shard))
                 throw new CheckpointException($"{index}: weight_map '{name}' is '{shard}', expected a file within the folder. Do not load this model: its index points elsewhere.");

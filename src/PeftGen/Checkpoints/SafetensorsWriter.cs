@@ -31,11 +31,12 @@ public static class SafetensorsWriter
     /// <summary>Writes several files of one folder together: adds this one to those that <paramref name="files"/> will move into place.</summary>
     /// <inheritdoc cref="Write(string, IEnumerable{ValueTuple{string, Tensor}}, IReadOnlyDictionary{string, string})"/>
     /// <param name="files">Files that become visible together.</param>
-    /// <param name="path"/><param name="tensors"/><param name="metadata"/>
-    public static void Stage(StagedFiles files, string path, IEnumerable<(string name, Tensor tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <param name="file">The file's path in their folder.</param>
+    /// <param name="tensors"/><param name="metadata"/>
+    public static void Stage(StagedFiles files, string file, IEnumerable<(string name, Tensor tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var sorted = Sort(path, tensors);
-        files.Add(path, stream => Write(stream, sorted, metadata));
+        var sorted = Sort(file, tensors);
+        files.Add(file, stream => Write(stream, sorted, metadata));
     }
 
     private static List<(string name, Tensor tensor)> Sort(string path, IEnumerable<(string name, Tensor tensor)> tensors)

@@ -67,18 +67,18 @@ public sealed class AtomicWriteTests : IDisposable
     [Fact]
     public void Staged_files_appear_together_or_not_at_all()
     {
-        using (var files = new StagedFiles())
+        using (var files = new StagedFiles(_folder.Path))
         {
-            files.Add(_folder["a"], stream => stream.WriteByte(1));
-            Assert.Throws<InvalidDataException>(() => files.Add(_folder["b"], _ => throw new InvalidDataException("the source broke")));
+            files.Add("a", stream => stream.WriteByte(1));
+            Assert.Throws<InvalidDataException>(() => files.Add("b", _ => throw new InvalidDataException("the source broke")));
             Assert.False(File.Exists(_folder["a"]));
         }
         Assert.Empty(_folder.FileNames);
 
-        using (var files = new StagedFiles())
+        using (var files = new StagedFiles(_folder.Path))
         {
-            files.Add(_folder["a"], stream => stream.WriteByte(1));
-            files.Add(_folder["b"], stream => stream.WriteByte(2));
+            files.Add("a", stream => stream.WriteByte(1));
+            files.Add("b", stream => stream.WriteByte(2));
             files.Commit();
         }
         Assert.Equal(["a", "b"], _folder.FileNames);

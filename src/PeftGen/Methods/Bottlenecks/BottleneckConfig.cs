@@ -48,16 +48,16 @@ internal static class BottleneckConfig
         values.OriginalLnBefore = reader.Bool("original_ln_before", false);
         values.OriginalLnAfter = reader.Bool("original_ln_after", true);
         values.ResidualBeforeLn = config["residual_before_ln"] is JsonValue residual && residual.GetValueKind() == JsonValueKind.String
-            ? residual.GetValue<string>() == "post_add" ? AdapterResidual.PostAdd : throw new AdapterException($"'residual_before_ln' is {residual.ToJsonString()}, expected true, false or \"post_add\".")
+            ? residual.GetValue<string>() == "post_add" ? AdapterResidual.PostAdd : throw new AdapterException($"'residual_before_ln' is {Checkpoints.JsonFile.Shown(residual)}, expected true, false or \"post_add\".")
             : reader.Bool("residual_before_ln", true) ? AdapterResidual.BeforeLn : AdapterResidual.AfterLn;
         values.LnBefore = reader.Bool("ln_before", false);
         values.LnAfter = reader.Bool("ln_after", false);
         values.AdapterResidualBeforeLn = reader.Bool("adapter_residual_before_ln", false);
         values.Gated = reader.Bool("use_gating", false);
         values.Pooling = reader.Choice("gate_pooling", GatePooling.All);
-        values.Dropout = reader.Double("dropout", 0);
-        values.StochasticDepth = reader.Double("stochastic_depth", 0);
-        values.Init = config["init_weights"] is JsonValue init ? Named(Inits, "init_weights", init) : BottleneckInit.Bert;
+        values.Dropout = reader.Dropout("dropout", 0);
+        values.StochasticDepth = reader.Dropout("stochastic_depth", 0);
+        values.Init = config["init_weights"] is { } init ? Named(Inits, "init_weights", init) : BottleneckInit.Bert;
         if (values is Compacter compacter)
             ReadPhm(reader, compacter);
         return values;
@@ -65,8 +65,8 @@ internal static class BottleneckConfig
 
     private static void ReadPhm(ConfigReader reader, Compacter values)
     {
-        values.PhmDim = reader.Int("phm_dim", 4);
-        values.PhmRank = reader.Int("phm_rank", 1);
+        values.PhmDim = reader.Size("phm_dim", 4);
+        values.PhmRank = reader.Size("phm_rank", 1);
         values.SharedPhmRule = reader.Bool("shared_phm_rule", true);
         values.FactorizedPhmRule = reader.Bool("factorized_phm_rule", false);
         values.FactorizedPhmW = reader.Bool("factorized_phm_W", true);
@@ -79,8 +79,9 @@ internal static class BottleneckConfig
     {
         if (node is not JsonObject map)
             return (reader.Double(Reduction, 16), "");
-        var blocks = map.Where(entry => entry.Key != Default).Select(entry => $"{entry.Key}={entry.Value!.ToJsonString()}");
-        return (new ConfigReader(map).Double(Default, 16), string.Join(", ", blocks));
+        var blocks = map.DeepClone().AsObject();
+        blocks.Remove(Default);
+        return (new ConfigReader(map).Double(Default, 16), new ConfigReader(new JsonObject { [Reduction] = blocks }).Patterns(Reduction));
     }
 
     /// <summary>Writes all values under AdapterHub's words. Where the adapters are is said by target, which says more than its three places.</summary>
@@ -173,6 +174,6 @@ internal static class BottleneckConfig
         ? ConfigWriter.Targets(TargetList.Parse(targets), [])
         : new JsonArray([.. targets.Split(',').Select(target => JsonValue.Create(target.Trim()))]);
 
-    private static T Named<T>(Dictionary<T, string> names, string field, JsonValue value) where T : struct, Enum =>
-        names.Where(n => n.Value == value.GetValue<string>()).Select(n => (T?)n.Key).FirstOrDefault() ?? throw new AdapterException($"'{field}' is {value.ToJsonString()}, expected {string.Join(" or ", names.Values.Select(n => $"\"{n}\""))}.");
+    private static T Named<T>(Dictionary<T, string> names, string field, JsonNode value) where T : struct, Enum =>
+        names.Where(n => value is JsonValue one && one.TryGetValue(out string? name) && n.Value == name).Select(n => (T?)n.Key).FirstOrDefault() ?? throw new AdapterException($"'{field}' is {Checkpoints.JsonFile.Shown(value)}, expected {string.Join(" or ", names.Values.Select(n => $"\"{n}\""))}.");
 }

@@ -36,7 +36,7 @@ internal sealed class BottleneckSlot : ResidualSlot
         register_module("down", _down = values.Project(site, dim, width, up: false));
         register_module("up", _up = values.Project(site, width, dim, up: true));
         if (values.LearnedScaling != LearnedScaling.None)
-            Learn(Scale, ones(values.LearnedScaling == LearnedScaling.Channel ? dim : 1, dtype: site.Dtype, device: site.Device));
+            Learn(Scale, site.Ones(values.LearnedScaling == LearnedScaling.Channel ? dim : 1));
         if (values.LnAfter)
             register_module("norm_after", _normAfter = new OwnNorm(site, dim));
         if (values.Gated)
@@ -161,8 +161,8 @@ internal sealed class BottleneckSlot : ResidualSlot
 
         public OwnNorm(Site site, long dim) : base(site.Path)
         {
-            Learn(Weight, ones(dim, dtype: site.Dtype, device: site.Device));
-            Learn(Bias, zeros(dim, dtype: site.Dtype, device: site.Device));
+            Learn(Weight, site.Ones(dim));
+            Learn(Bias, site.Zeros(dim));
         }
 
         public Tensor forward(Tensor x) => layer_norm(x, [this[Weight].shape[0]], this[Weight], this[Bias]);

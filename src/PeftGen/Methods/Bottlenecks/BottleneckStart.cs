@@ -8,7 +8,7 @@ internal static class BottleneckStart
     /// <summary>The start of a weight, <c>[outputs, inputs]</c>.</summary>
     public static Tensor Of(Site site, BottleneckInit init, long outputs, long inputs, bool up) => init switch
     {
-        BottleneckInit.MamAdapter when up => zeros(outputs, inputs, dtype: site.Dtype, device: site.Device),
+        BottleneckInit.MamAdapter when up => site.Zeros(outputs, inputs),
         BottleneckInit.MamAdapter => Start.Matrix(site, outputs, inputs, LoRAInit.Kaiming),
         BottleneckInit.Houlsby => CutOff(site, 0.01, outputs, inputs),
         _ => Start.Normal(site, 0.02, outputs, inputs),
@@ -19,6 +19,7 @@ internal static class BottleneckStart
     {
         // Φ(±2), in the uniform scale of the inverse error function.
         const double Edge = 0.9544997361036416;
+        site.Reserve(shape);
         using var draws = empty(shape, dtype: site.Dtype).uniform_(-Edge, Edge, site.Generator);
         return draws.erfinv_().mul_(std * Math.Sqrt(2)).clamp_(-2 * std, 2 * std).to(site.Device);
     }

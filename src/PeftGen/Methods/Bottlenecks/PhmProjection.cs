@@ -31,7 +31,7 @@ internal sealed class PhmProjection : Projection
         foreach (var (name, value) in values.SharedPhmW ? [] : PhmStart.Factors(site, values, "W", inputs, outputs))
             Learn(name, value);
         if (values.PhmBias)
-            Learn(Bias, zeros(outputs, dtype: site.Dtype, device: site.Device));
+            Learn(Bias, site.Zeros(outputs));
     }
 
     public override ScalarType Dtype => (_shared ?? (Slot)this).parameters().First().dtype;

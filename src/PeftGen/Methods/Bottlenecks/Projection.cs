@@ -34,7 +34,7 @@ internal sealed class LinearProjection : Projection
     {
         var outputs = weight.shape[0];
         Learn(Weight, weight);
-        Learn(Bias, zeros(outputs, dtype: site.Dtype, device: site.Device));
+        Learn(Bias, site.Zeros(outputs));
     }
 
     public override Tensor forward(ForwardContext context, Tensor x) => linear(x, this[Weight], this[Bias]);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 
 namespace PeftGen.Methods;
 
@@ -16,36 +17,59 @@ internal readonly struct ConfigReader(JsonObject json)
 
     public string? Text(string field) => Value(field) is { } value ? Read<string>(field, value, "a string") : null;
 
-    /// <summary>Targets as HF PEFT writes them, as a list for <see cref="TargetList"/>: a list of names, <c>all-linear</c>, or a regular expression.</summary>
-    public string? Targets(string field) => Value(field) switch
-    {
-        null => null,
-        JsonArray { Count: 0 } => null,
-        JsonArray names => string.Join(",", names.Select(n => n!.GetValue<string>()).Distinct()),
-        JsonValue text when text.GetValue<string>() == TargetList.AllLinear => TargetList.AllLinear,
-        JsonValue text => "regex:" + text.GetValue<string>(),
-        var other => throw new AdapterException($"'{field}' is {other.ToJsonString()}, expected a list of names or a regular expression."),
-    };
+    /// <summary>A probability with which something is dropped, at least 0 and less than 1.</summary>
+    public double Dropout(string field, double otherwise) => Double(field, otherwise) is var p and >= 0 and < 1 ? p : throw new AdapterException(
+        $"'{field}' is {JsonFile.Shown(Value(field))}, expected a probability of at least 0 and less than 1.");
 
-    public int[]? Ints(string field) => Value(field) switch
+    /// <summary>A size, at least 1.</summary>
+    public int Size(string field, int otherwise) => Int(field, otherwise) is var size and >= 1 ? size : throw new AdapterException(
+        $"'{field}' is {JsonFile.Shown(Value(field))}, expected a whole number of at least 1.");
+
+    /// <summary>Targets as HF PEFT writes them, as a list for <see cref="TargetList"/>: a list of names, <c>all-linear</c>, or a regular expression.</summary>
+    public string? Targets(string field)
     {
-        null => null,
-        JsonValue one => [one.GetValue<int>()],
-        JsonArray { Count: 0 } => null,
-        JsonArray numbers => numbers.Select(n => n!.GetValue<int>()).ToArray(),
-        var other => throw new AdapterException($"'{field}' is {other.ToJsonString()}, expected a list of whole numbers."),
-    };
+        const string Expected = "a list of names or a regular expression";
+        switch (Value(field))
+        {
+            case null or JsonArray { Count: 0 }:
+                return null;
+            case JsonArray names:
+                return string.Join(",", names.Select(name => Read<string>(field, name, Expected)).Distinct());
+            case var value:
+                var text = Read<string>(field, value, Expected);
+                return text == TargetList.AllLinear ? text : "regex:" + text;
+        }
+    }
+
+    public int[]? Ints(string field)
+    {
+        const string Expected = "a list of whole numbers";
+        return Value(field) switch
+        {
+            null or JsonArray { Count: 0 } => null,
+            JsonArray numbers => numbers.Select(number => Read<int>(field, number, Expected)).ToArray(),
+            var one => [Read<int>(field, one, Expected)],
+        };
+    }
 
     /// <summary>A member of an enum, by its name in lower case.</summary>
     public T Choice<T>(string field, T otherwise) where T : struct, Enum =>
         Text(field) is not { } name ? otherwise
-        : Enum.TryParse<T>(name, ignoreCase: true, out var value) ? value
-        : throw new AdapterException($"'{field}' is \"{name}\", expected one of {string.Join(", ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant()))}.");
+        // Numbers are not meant, which the parser takes, too.
+        : Enum.TryParse<T>(name, ignoreCase: true, out var value) && Enum.GetNames<T>().Contains(name, StringComparer.OrdinalIgnoreCase) ? value
+        : throw new AdapterException($"'{field}' is {JsonFile.Shown(Value(field))}, expected one of {string.Join(", ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant()))}.");
 
     /// <summary>A dictionary of patterns, as text: <c>down_proj=6, v_proj=2</c>.</summary>
-    public string Patterns(string field) => Value(field) is JsonObject patterns
-        ? string.Join(", ", patterns.Select(p => $"{p.Key}={p.Value!.ToJsonString()}"))
-        : "";
+    public string Patterns(string field) => Value(field) switch
+    {
+        null => "",
+        JsonObject patterns => string.Join(", ", patterns.Select(p => $"{p.Key}={Number(field, p.Key, p.Value)}")),
+        var other => throw new AdapterException($"'{field}' is {JsonFile.Shown(other)}, expected an object from names to numbers."),
+    };
+
+    /// <summary>A number of a map, as it is written.</summary>
+    private static string Number(string field, string key, JsonNode? value) => value is JsonValue number && number.GetValueKind() == JsonValueKind.Number
+        ? number.ToJsonString() : throw new AdapterException($"'{field}' has {JsonFile.Shown(value)} for '{key}', expected a number.");
 
     /// <summary>Refuses a field that asks for what this library does not do: a value that is not null, false, empty, or one of those given.</summary>
     public void Refuse(string field, string what, params string[] harmless)
@@ -54,22 +78,23 @@ internal readonly struct ConfigReader(JsonObject json)
             return;
         var text = value.ToJsonString();
         if (text is not ("false" or "{}" or "[]") && !harmless.Contains(text))
-            throw new AdapterException($"'{field}' is {text}: {what} is not supported. Load the adapter with a library that has it, or train one without.");
+            throw new AdapterException($"'{field}' is {JsonFile.Shown(value)}: {what} is not supported. Load the adapter with a library that has it, or train one without.");
     }
 
     private JsonNode? Value(string field) => json.TryGetPropertyValue(field, out var value) ? value : null;
 
-    private static T Read<T>(string field, JsonNode value, string expected)
+    private static T Read<T>(string field, JsonNode? value, string expected)
     {
         if (value is JsonValue single)
         {
             if (single.TryGetValue(out T? read))
                 return read;
+            // A value that was made in memory keeps the type that it was made of.
             if (typeof(T) == typeof(double) && single.GetValueKind() == JsonValueKind.Number)
                 return (T)(object)double.Parse(single.ToJsonString(), CultureInfo.InvariantCulture);
         }
 
-        throw new AdapterException($"'{field}' is {value.ToJsonString()}, expected {expected}.");
+        throw new AdapterException($"'{field}' {(value is null ? "has null" : $"is {JsonFile.Shown(value)}")}, expected {expected}.");
     }
 }
 

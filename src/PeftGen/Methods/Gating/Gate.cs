@@ -22,7 +22,7 @@ internal sealed class Gate : Slot
         _recordName = GateRecords.NameOf(site.Path, siteName);
         _pooling = GateSites.SeesMaskedTokens(site) ? pooling : GatePooling.All;
         Learn(Weight, Start.Normal(site, 0.02, count, inputs));
-        Learn(Bias, zeros(count, dtype: site.Dtype, device: site.Device));
+        Learn(Bias, site.Zeros(count));
     }
 
     /// <summary>The gate's value.</summary>

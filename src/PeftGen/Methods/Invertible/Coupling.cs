@@ -69,9 +69,9 @@ internal sealed class Coupling : Slot, IInvertible
     {
         var width = Math.Max(1, (long)Math.Floor(inputs / reduction));
         Learn($"{name}_in_weight", Start.Normal(site, 0.02, width, inputs));
-        Learn($"{name}_in_bias", zeros(width, dtype: site.Dtype, device: site.Device));
+        Learn($"{name}_in_bias", site.Zeros(width));
         Learn($"{name}_out_weight", Start.Normal(site, 0.02, outputs, width));
-        Learn($"{name}_out_bias", zeros(outputs, dtype: site.Dtype, device: site.Device));
+        Learn($"{name}_out_bias", site.Zeros(outputs));
     }
 
     private Tensor Network(string name, Tensor x)

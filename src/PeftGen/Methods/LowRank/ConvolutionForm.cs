@@ -34,7 +34,7 @@ internal sealed class ConvolutionForm : LowRankForm
         if (rank % _groups != 0)
             throw new AdapterException($"{_path}: rank is {rank} and the layer has {_groups} groups, expected a multiple. Change rank, give the layer its own in RankPattern, or leave it out of the targets.");
         using var flat = Methods.Start.Matrix(site, rank, _kernel.Aggregate(_inputs, (size, k) => size * k), init);
-        return (flat.view([rank, _inputs, .. _kernel]).clone(), zeros([Outputs, rank / _groups, .. Ones], dtype: site.Dtype, device: site.Device));
+        return (flat.view([rank, _inputs, .. _kernel]).clone(), site.Zeros([Outputs, rank / _groups, .. Ones]));
     }
 
     public override Tensor Down(Tensor x, Tensor a) => Convolve(x, a, null, _stride, _padding, _dilation, 1);

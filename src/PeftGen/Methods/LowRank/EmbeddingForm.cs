@@ -16,7 +16,7 @@ internal sealed class EmbeddingForm(Embedding host) : LowRankForm
     public override bool TakesNumbers => false;
 
     public override (Tensor a, Tensor b) Start(Site site, int rank, LoRAInit init) =>
-        (zeros(rank, _vocabulary, dtype: site.Dtype, device: site.Device), Methods.Start.Normal(site, 1, Outputs, rank));
+        (site.Zeros(rank, _vocabulary), Methods.Start.Normal(site, 1, Outputs, rank));
 
     public override Tensor Down(Tensor x, Tensor a)
     {

@@ -28,7 +28,7 @@ internal sealed class LinearForm : LowRankForm
     public override int Count => _fused?.Count ?? 1;
 
     public override (Tensor a, Tensor b) Start(Site site, int rank, LoRAInit init) =>
-        (Methods.Start.Matrix(site, rank * Count, _inputs, init), zeros(Outputs, rank, dtype: site.Dtype, device: site.Device));
+        (Methods.Start.Matrix(site, rank * Count, _inputs, init), site.Zeros(Outputs, rank));
 
     public override Tensor Down(Tensor x, Tensor a) => linear(x, a);
 

@@ -150,8 +150,8 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     private int RankOf(string path)
     {
         var r = new ValuePatterns(RankPattern).For(path, Rank);
-        return r >= 1 && r == Math.Floor(r) ? (int)r : throw new AdapterException(
-            $"{path}: rank is {r.ToString(CultureInfo.InvariantCulture)}, expected a whole number of at least 1. Change rank or RankPattern.");
+        return r is >= 1 and <= int.MaxValue && r == Math.Floor(r) ? (int)r : throw new AdapterException(
+            $"{path}: rank is {r.ToString(CultureInfo.InvariantCulture)}, expected a whole number from 1 to {int.MaxValue}. Change rank or RankPattern.");
     }
 
     private double ScalingOf(string path)

@@ -29,9 +29,9 @@ internal static class LoRAConfig
         // Starts that leave the base alone do not matter once the values are read.
         config.Refuse("init_lora_weights", "a start that moves a part of the base's weights into the adapter", "true", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
         var bias = config.Text("bias") ?? "none";
-        return new LoRA(config.Int("r", 8), config.Double("lora_alpha", 8), config.Targets("target_modules") ?? "q,v")
+        return new LoRA(config.Size("r", 8), config.Double("lora_alpha", 8), config.Targets("target_modules") ?? "q,v")
         {
-            Dropout = config.Double("lora_dropout", 0),
+            Dropout = config.Dropout("lora_dropout", 0),
             RsLora = config.Bool("use_rslora", false),
             BiasInB = config.Bool("lora_bias", false),
             Bias = bias switch
@@ -57,9 +57,9 @@ internal static class LoRAConfig
         var config = new ConfigReader(json);
         HubLinears.RefuseOthers(config);
         config.Refuse("composition_mode", "a composition other than the sum", "\"add\"");
-        return new LoRA(config.Int("r", 8), config.Double("alpha", 8), HubLinears.Targets(config))
+        return new LoRA(config.Size("r", 8), config.Double("alpha", 8), HubLinears.Targets(config))
         {
-            Dropout = config.Double("dropout", 0),
+            Dropout = config.Dropout("dropout", 0),
             LeaveOut = config.Ints("leave_out"),
             Gated = config.Bool("use_gating", false),
         };
@@ -99,7 +99,7 @@ internal static class LoRAConfig
         config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
         config.TryAdd(WholeModules.Field, null);
         // HF PEFT takes one index without a list, too; a loaded file keeps its form.
-        if (values.Layers is not [var only] || config["layers_to_transform"] is not JsonValue written || written.GetValue<int>() != only)
+        if (values.Layers is not [var only] || config["layers_to_transform"] is not JsonValue written || !written.TryGetValue(out int one) || one != only)
             config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);
         config["rank_pattern"] = new ValuePatterns(values.RankPattern).ToJson();
         config["alpha_pattern"] = new ValuePatterns(values.AlphaPattern).ToJson();

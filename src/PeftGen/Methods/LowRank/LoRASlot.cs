@@ -28,7 +28,7 @@ internal sealed class LoRASlot : LayerSlot
         Learn("lora_A", a);
         Learn("lora_B", b);
         if (_biasInB)
-            Learn("lora_B_bias", _form.TakesNumbers ? zeros(_form.Outputs, dtype: site.Dtype, device: site.Device) : throw new AdapterException(
+            Learn("lora_B_bias", _form.TakesNumbers ? site.Zeros(_form.Outputs) : throw new AdapterException(
                 $"{site.Path}: BiasInB is for layers that have inputs to add to, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets, or leave BiasInB."));
         if (values.Gated)
         {

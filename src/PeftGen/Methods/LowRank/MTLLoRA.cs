@@ -79,22 +79,22 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
     {
         var reader = new ConfigReader(config);
         if (!HubLinears.IsHub(config, scales: false, Architecture))
-            return new MTLLoRA(reader.Int("num_tasks", 1), reader.Int("r", 8), reader.Double("lora_alpha", 8), reader.Targets("target_modules") ?? "q,v")
+            return new MTLLoRA(reader.Size("num_tasks", 1), reader.Size("r", 8), reader.Double("lora_alpha", 8), reader.Targets("target_modules") ?? "q,v")
             {
                 Exclude = reader.Targets("exclude_modules"),
-                Projections = reader.Int("num_projections", 1),
+                Projections = reader.Size("num_projections", 1),
                 Sharpness = reader.Double("sharpness", 0.05),
-                Dropout = reader.Double("lora_dropout", 0),
+                Dropout = reader.Dropout("lora_dropout", 0),
             };
         HubLinears.RefuseOthers(reader);
         reader.Refuse("use_gating", "a gate in place of the scaling");
         reader.Refuse("task_specific_matrix_type", "a full matrix for each task", "\"singular_values\"");
-        return new MTLLoRA(reader.Int(JointFolder.CountField, 1), reader.Int("r", 8), reader.Double("alpha", 8), HubLinears.Targets(reader))
+        return new MTLLoRA(reader.Size(JointFolder.CountField, 1), reader.Size("r", 8), reader.Double("alpha", 8), HubLinears.Targets(reader))
         {
             LeaveOut = reader.Ints("leave_out"),
-            Projections = reader.Int("n_up_projection", 1),
+            Projections = reader.Size("n_up_projection", 1),
             Sharpness = reader.Double("weights_sharpness", 0.05),
-            Dropout = reader.Double("dropout", 0),
+            Dropout = reader.Dropout("dropout", 0),
         };
     }
 

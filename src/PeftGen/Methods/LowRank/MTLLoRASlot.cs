@@ -18,11 +18,11 @@ internal sealed class MTLLoRASlot : LayerSlot
         _masks = site.Dropout;
         var host = HostLinear.Of(site.Host.Module, site.Path, "MTL-LoRA");
         Learn("lora_A", Start.Matrix(site, values.Rank, host.Inputs, LoRAInit.Kaiming));
-        Learn("lora_B", zeros(values.Projections, host.Outputs, values.Rank, dtype: site.Dtype, device: site.Device));
+        Learn("lora_B", site.Zeros(values.Projections, host.Outputs, values.Rank));
         for (var task = 0; task < values.Tasks; task++)
         {
-            Learn(Lambda(task), ones(values.Rank, dtype: site.Dtype, device: site.Device));
-            Learn(Mix(task), ones(values.Projections, dtype: site.Dtype, device: site.Device));
+            Learn(Lambda(task), site.Ones(values.Rank));
+            Learn(Mix(task), site.Ones(values.Projections));
         }
     }
 

@@ -88,7 +88,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
         var reader = new ConfigReader(config);
         var own = reader.Text("peft_type") == OwnType;
         var targets = own ? reader.Targets("targets") ?? LlamaAttention : reader.Text("target_modules") ?? LlamaAttention;
-        return new AdaptionPrompt(reader.Int("adapter_len", 10), reader.Int("adapter_layers", 0), targets)
+        return new AdaptionPrompt(reader.Size("adapter_len", 10), reader.Int("adapter_layers", 0), targets)
         {
             Unprojected = own ? reader.Bool("unprojected", false) : targets == Gpt2Attention,
             TaskType = reader.Text("task_type"),

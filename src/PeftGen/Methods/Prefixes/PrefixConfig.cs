@@ -33,7 +33,7 @@ internal static class PrefixConfig
     {
         var crossing = config.Text("task_type") == "SEQ_2_SEQ_LM";
         var projected = config.Bool("prefix_projection", false);
-        return new PrefixTuning(config.Int("num_virtual_tokens", 30), crossing ? DecoderSelfAttention : "**")
+        return new PrefixTuning(config.Size("num_virtual_tokens", 30), crossing ? DecoderSelfAttention : "**")
         {
             Projection = projected ? config.Int("encoder_hidden_size", 0) : 0,
             ProjectionInput = projected ? config.Int("token_dim", 0) : 0,
@@ -48,12 +48,12 @@ internal static class PrefixConfig
         if (!flat && (config.Text("non_linearity") ?? "tanh") != "tanh")
             config.Refuse("non_linearity", "another function than tanh");
         var (encoder, cross) = (config.Bool("encoder_prefix", true), config.Bool("cross_prefix", true));
-        return new PrefixTuning(config.Int("prefix_length", 30), TargetsOf(encoder, cross), PrefixPositions.Kept)
+        return new PrefixTuning(config.Size("prefix_length", 30), TargetsOf(encoder, cross), PrefixPositions.Kept)
         {
             Projection = flat ? 0 : config.Int(HubWidth, 512),
             Gated = config.Bool("use_gating", false),
             SharedGate = config.Bool("shared_gating", true),
-            Dropout = config.Double("dropout", 0),
+            Dropout = config.Dropout("dropout", 0),
             LeaveOut = config.Ints("leave_out"),
         };
     }
@@ -94,14 +94,14 @@ internal static class PrefixConfig
     };
 
     private static PrefixTuning ReadOwn(ConfigReader config) =>
-        new(config.Int("length", 30), config.Targets("target_modules") ?? "**", config.Choice("positions", PrefixPositions.Shifted))
+        new(config.Size("length", 30), config.Targets("target_modules") ?? "**", config.Choice("positions", PrefixPositions.Shifted))
         {
             Projection = config.Int("projection", 0),
             ProjectionInput = config.Int("projection_input", 0),
             Gated = config.Bool("gated", false),
             SharedGate = config.Bool("shared_gate", true),
             Pooling = config.Choice("gate_pooling", GatePooling.All),
-            Dropout = config.Double("dropout", 0),
+            Dropout = config.Dropout("dropout", 0),
             LeaveOut = config.Ints("leave_out"),
             Slices = config.Choice("slices", PrefixSlices.Own),
             TaskType = config.Text("task_type"),

@@ -49,7 +49,7 @@ internal sealed class AttentionPrompt : Slot
         var (inputs, _) = site.FindLinear("k") ?? throw new AdapterException(
             $"{site.Path}: no linear layer of this module bears a name that keys have, such as k_proj, key or c_attn, and the prompt has to go through it.");
         Learn(Vectors, Start.Normal(site, 1, 1, _length, inputs));
-        Learn(GateName, zeros(1, dtype: site.Dtype, device: site.Device));
+        Learn(GateName, site.Zeros(1));
     }
 
     public override IEnumerable<StoredTensor> Stored(FileFormat format) =>

@@ -13,7 +13,7 @@ internal readonly struct ReFTConfig(JsonObject json)
     private const string Architecture = "architecture", Subtracts = "subtract_projection", Orthogonality = "orthogonality", Layers = "layers", Base = "stores_base", Idle = "idle_units";
     private readonly ConfigReader _config = new(json);
 
-    public int R => _config.Int("r", Rank);
+    public int R => _config.Size("r", Rank);
 
     public int First => _config.Int("prefix_positions", Prefix);
 
@@ -46,7 +46,7 @@ internal readonly struct ReFTConfig(JsonObject json)
         values.HasIdleUnits = json.ContainsKey(Architecture) || _config.Bool(Idle, false);
         values.Tied = _config.Bool("tied_weights", false);
         values.NonLinearity = _config.Text("non_linearity");
-        values.Dropout = _config.Double("dropout", Dropout);
+        values.Dropout = _config.Dropout("dropout", Dropout);
         return values;
     }
 

@@ -26,7 +26,7 @@ internal sealed class IA3Slot : LayerSlot
                 throw new AdapterException($"{site.Path}: Gated needs a linear layer, and this is a {site.Host.Module.GetType().Name}. Leave it out of the targets.");
             var convolution = (Convolution)site.Host.Module;
             _kernelDims = convolution.kernel_size.Length;
-            Learn(Scale, ones([1, atInput ? convolution.in_channels : convolution.out_channels, .. KernelOnes], dtype: site.Dtype, device: site.Device));
+            Learn(Scale, site.Ones([1, atInput ? convolution.in_channels : convolution.out_channels, .. KernelOnes]));
             return;
         }
 
@@ -34,7 +34,7 @@ internal sealed class IA3Slot : LayerSlot
         {
             if (gate is not null || atInput)
                 throw new AdapterException($"{site.Path}: {(atInput ? "'feedforward'" : "Gated")} needs a linear layer{(atInput ? " or a convolution" : "")}, and this is a {site.Host.Module.GetType().Name}. Leave it out of {(atInput ? "feedforward" : "the targets")}.");
-            Learn(Scale, ones([ParametersOf(site.Host.Module).weight.shape[^1], 1], dtype: site.Dtype, device: site.Device));
+            Learn(Scale, site.Ones(ParametersOf(site.Host.Module).weight.shape[^1], 1));
             return;
         }
 
@@ -43,7 +43,7 @@ internal sealed class IA3Slot : LayerSlot
         if (atInput && _fused is not null)
             throw new AdapterException($"{site.Path}: 'feedforward' scales a layer's input, which all its parts share. Name the whole layer, or leave it out of feedforward.");
         long[] shape = atInput ? [1, layer.Inputs] : [_fused?.Length ?? layer.Outputs, 1];
-        Learn(Scale, ones(shape, dtype: site.Dtype, device: site.Device));
+        Learn(Scale, site.Ones(shape));
         if (gate is not { } pooling)
             return;
         _gate = new Gate(site, layer.Inputs, GateSites.OfLinear(site), pooling, _fused?.Count ?? 1);

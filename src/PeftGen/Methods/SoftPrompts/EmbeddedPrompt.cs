@@ -63,8 +63,8 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
     {
         var reader = new ConfigReader(config);
         if (!config.ContainsKey("architecture"))
-            return new EmbeddedPrompt(reader.Int("length", 10), reader.Targets("target_modules") ?? Default) { AfterFirst = reader.Bool("after_first", false) };
-        return new EmbeddedPrompt(reader.Int("prompt_length", 10))
+            return new EmbeddedPrompt(reader.Size("length", 10), reader.Targets("target_modules") ?? Default) { AfterFirst = reader.Bool("after_first", false) };
+        return new EmbeddedPrompt(reader.Size("prompt_length", 10))
         {
             AfterFirst = reader.Text("combine") switch
             {

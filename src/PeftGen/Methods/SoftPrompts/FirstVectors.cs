@@ -32,6 +32,7 @@ internal sealed class FirstVectors
             return Start.Normal(site, 1, rows, width);
         if (table is null)
             throw new AdapterException($"{path}: Start is {_start}, and there is no embedding here whose vectors a prompt could start from. Use a random start.");
+        site.Reserve(rows, width);
         using var drawn = _start == PromptStart.Vocabulary
             ? randint(table.shape[0], [rows], dtype: ScalarType.Int64, generator: site.Generator)
             // A text that is too short is repeated, one that is too long cut.

@@ -64,7 +64,7 @@ public sealed class MultitaskPromptTuning([InRange(1, 65536)] int length = 20, [
         var reader = new ConfigReader(config);
         var (length, targets, submodules, taskType) = ReadCommon(reader);
         var start = StartOf(reader.Text(InitField));
-        return new MultitaskPromptTuning(length, reader.Int("num_tasks", 1), reader.Int("num_ranks", 1), targets)
+        return new MultitaskPromptTuning(length, reader.Size("num_tasks", 1), reader.Size("num_ranks", 1), targets)
         {
             Submodules = submodules, TaskType = taskType,
             Start = start, Source = TakesSource(start) ? reader.Text(SourceField) : null, SourceTask = start == TaskPromptStart.SourceTask ? reader.Int(TaskField, 0) : 0,

@@ -54,7 +54,7 @@ internal sealed class TaskPrompts : Prompt
         IReadOnlyList<string> keys = _values.Start == TaskPromptStart.SourceShared ? [Vectors] : [Vectors, Columns, Factors];
         TensorFit.Check(
             file.FilePath, $"{Path} is to start from it: give the length, submodules and rank that it was trained with.", keys.ToDictionary(key => key, Tensor (key) => this[key]),
-            keys.Where(file.Contains).ToDictionary(key => key, key => key == Vectors ? file.Entry(key).Shape : [1, .. file.Entry(key).Shape.Skip(1)]));
+            keys.Where(file.Contains).ToDictionary(key => key, key => key == Vectors ? file.Entry(key) : file.Entry(key) with { Shape = [1, .. file.Entry(key).Shape.Skip(1)] }));
         using var quiet = no_grad();
         foreach (var key in keys)
         {

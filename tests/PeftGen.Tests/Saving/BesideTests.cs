@@ -1,0 +1,114 @@
+using PeftGen.Checkpoints;
+using PeftGen.Tests.Checkpoints;
+using PeftGen.Tests.Tiny;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftGen.Tests.Saving;
+
+/// <summary>Readers and writers of one folder at a time: every reader gets one save whole.</summary>
+public sealed class BesideTests
+{
+    [Fact]
+    public void Two_thousand_reads_beside_a_writer_neither_fail_nor_mix()
+    {
+        using var folder = new TempFolder();
+        using var model = new TinyModel();
+        SaveLoop.SaveAdapter(folder.Path, 0);
+        var seen = new int[2];
+        Beside(() => Alternate(folder.Path, SaveLoop.SaveAdapter), () =>
+        {
+            for (var read = 0; read < 2000; read++)
+                seen[SaveLoop.AdapterIn(folder.Path, model)]++;
+        });
+        Assert.True(seen[0] > 0 && seen[1] > 0, $"the reader met {seen[0]} and {seen[1]} saves of the two");
+        Assert.Equal([SaveLoop.Config, SaveLoop.Weights], folder.FileNames);
+    }
+
+    [Fact]
+    public void Several_folders_of_one_adapter_change_together()
+    {
+        using var folder = new TempFolder();
+        using var host = TreeHost.Of(TestData.Path("hosts/bert"));
+        SaveLoop.SaveTasks(folder.Path, 0);
+        Beside(() => Alternate(folder.Path, SaveLoop.SaveTasks), () =>
+        {
+            for (var read = 0; read < 100; read++)
+                SaveLoop.TasksIn(folder.Path, host);
+        });
+    }
+
+    [Fact]
+    public void A_model_s_weights_and_configuration_change_together()
+    {
+        using var folder = new TempFolder();
+        void SaveModel(string path, int which)
+        {
+            using var model = nn.Linear(2, 3);
+            using (no_grad())
+                model.weight.fill_(which);
+            HuggingFaceFolder.Save(path, model, new System.Text.Json.Nodes.JsonObject { ["which"] = which });
+        }
+
+        SaveModel(folder.Path, 0);
+        Beside(() => Alternate(folder.Path, SaveModel), () =>
+        {
+            for (var read = 0; read < 500; read++)
+            {
+                using var opened = HuggingFaceFolder.Open(folder.Path);
+                using var weight = opened.Read("weight");
+                Assert.Equal((int)opened.Config["which"]!, weight[0, 0].item<float>());
+            }
+        });
+    }
+
+    [Fact]
+    public void Writers_of_one_folder_take_turns()
+    {
+        using var folder = new TempFolder();
+        Parallel.For(0, 4, writer =>
+        {
+            for (var save = 0; save < 25; save++)
+                SaveLoop.SaveFiles(folder.Path, (100 * (writer + 1)) + save);
+        });
+        SaveLoop.NumberIn(folder.Path);
+        Assert.DoesNotContain(folder.FileNames, name => name.Contains("peftgen", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_is_open_stays_what_it_was()
+    {
+        using var folder = new TempFolder();
+        SafetensorsWriter.Write(folder["x.safetensors"], [("a", ones(5))]);
+        using var file = SafetensorsFile.Open(folder["x.safetensors"]);
+        SafetensorsWriter.Write(folder["x.safetensors"], [("b", zeros(2))]);
+        using var read = file.Read("a");
+        TensorAssert.Same(ones(5), read);
+    }
+
+    private static Func<CancellationToken, int> Alternate(string folder, Action<string, int> save) => stop =>
+    {
+        var saves = 0;
+        for (; !stop.IsCancellationRequested; saves++)
+            save(folder, saves % 2);
+        return saves;
+    };
+
+    private static void Beside(Func<Func<CancellationToken, int>> write, Action read)
+    {
+        using var stop = new CancellationTokenSource();
+        var writer = Task.Factory.StartNew(() => write()(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            read();
+        }
+        finally
+        {
+            stop.Cancel();
+        }
+
+#pragma warning disable xUnit1031 // The writer is a thread of its own and ends by itself.
+        Assert.True(writer.Result > 10, $"only {writer.Result} saves ran beside the reader");
+#pragma warning restore xUnit1031
+    }
+}
