@@ -12,6 +12,8 @@ internal sealed class FolderSnapshot
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20), Pause = TimeSpan.FromMilliseconds(1);
 
+    private const int MostMissed = 5;
+
     private readonly Dictionary<string, (DateTime written, long bytes)?> _seen = new(StringComparer.Ordinal);
 
     private FolderSnapshot() { }
@@ -23,7 +25,7 @@ internal sealed class FolderSnapshot
     public static T Take<T>(string folder, Func<FolderSnapshot, T> read)
     {
         var clock = Stopwatch.StartNew();
-        while (true)
+        for (var missed = 0; ;)
         {
             var files = new FolderSnapshot();
             try
@@ -35,6 +37,10 @@ internal sealed class FolderSnapshot
             }
             // What does not fit together while somebody saves is no fault of the files.
             catch (Exception e) when (e is CheckpointException or AdapterException && !files.AreInPlace())
+            {
+            }
+            // A name that leads by way of a link can lead nowhere for a moment, when the link becomes a file again.
+            catch (CheckpointException) when (files._seen.ContainsValue(null) && ++missed < MostMissed)
             {
             }
 
