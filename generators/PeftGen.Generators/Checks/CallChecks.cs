@@ -31,7 +31,7 @@ internal static class CallChecks
             ResidualUse { Norm: { } norm } => norm.Receiver,
             MethodGroupUse group => group.Receiver,
             WeightUse weight => weight.Receiver,
-            HandedUse handed => handed.Receiver,
+            LeavingUse leaving => leaving.Receiver,
             _ => null,
         };
         if (receiver is null)

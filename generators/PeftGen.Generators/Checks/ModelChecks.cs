@@ -39,5 +39,6 @@ internal static class ModelChecks
         GradientCheckpointingCheck.Run(context);
         BodyChecks.Run(context);
         ConstructorChecks.Run(context);
+        LeavingChecks.Run(context);
     }
 }

@@ -59,11 +59,14 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
     public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
 
+    public static readonly DiagnosticDescriptor LibraryMayCall = Warning("PG051", "Library may call a target's method", "{0} reaches a target and overrides a method of {1}, which is a library's; where that calls it by itself, the base runs; call it from this project's code alone");
+    public static readonly DiagnosticDescriptor LibraryCalls = Error("PG052", "Library calls a target's method", "{0} reaches a target and overrides a method of {1}, whose forward is a library's and calls it without an adapter; override forward here, and call {0} there");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock, LibraryMayCall, LibraryCalls];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

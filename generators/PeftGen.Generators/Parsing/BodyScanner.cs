@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Leaving;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -8,8 +9,12 @@ namespace PeftGen.Generators.Parsing;
 internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
 {
     private readonly Dictionary<ModelClass, IReadOnlyList<MethodScan>> _scans = [];
-    private readonly Dictionary<IPropertySymbol, List<Use>> _getters = new(SymbolEqualityComparer.Default);
+    private readonly Dictionary<IMethodSymbol, List<Use>> _members = new(SymbolEqualityComparer.Default);
+    private LeavingScanner? _leaving;
     private readonly Dictionary<SyntaxTree, SemanticModel> _models = [];
+
+    /// <summary>What leaves the code of classes.</summary>
+    public LeavingScanner Leaving => _leaving ??= new LeavingScanner(graph, ModelOf, cancel);
 
     public IReadOnlyList<MethodScan> Scan(ModelClass type)
     {
@@ -19,7 +24,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         foreach (var method in SourceOrder.MembersOf<IMethodSymbol>(type.Symbol).Where(m => m.MethodKind == MethodKind.Ordinary))
             foreach (var reference in (method.PartialImplementationPart ?? method).DeclaringSyntaxReferences)
                 if (reference.GetSyntax(cancel) is MethodDeclarationSyntax syntax && (syntax.Body is not null || syntax.ExpressionBody is not null || method.IsAbstract))
-                    found.Add(new MethodScan(type, method, syntax, DefinitionOf(method, syntax), ScanBody(type, (SyntaxNode?)syntax.Body ?? syntax.ExpressionBody)));
+                    found.Add(new MethodScan(type, method, syntax, DefinitionOf(method, syntax), [.. ScanBody(type, (SyntaxNode?)syntax.Body ?? syntax.ExpressionBody), .. Leaving.Of(type, syntax)]));
         return _scans[type] = found;
     }
 
@@ -27,17 +32,22 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     private MethodDeclarationSyntax DefinitionOf(IMethodSymbol method, MethodDeclarationSyntax syntax) =>
         method.PartialImplementationPart is null ? syntax : (MethodDeclarationSyntax)method.DeclaringSyntaxReferences[0].GetSyntax(cancel);
 
-    /// <summary>What stands in the getter of a property; empty for automatic ones.</summary>
-    public IReadOnlyList<Use> ScanGetter(ModelClass type, IPropertySymbol property)
+    /// <summary>What stands in a member of a class for which there is no overload: an accessor, an operator; empty for automatic ones.</summary>
+    public IReadOnlyList<Use> ScanMember(ModelClass type, IMethodSymbol member)
     {
-        if (_getters.TryGetValue(property, out var uses))
+        if (_members.TryGetValue(member, out var uses))
             return uses;
         // Known before it is scanned: a getter may read itself.
-        _getters[property] = uses = [];
-        foreach (var reference in property.DeclaringSyntaxReferences)
-            if (reference.GetSyntax(cancel) is BasePropertyDeclarationSyntax syntax)
-                uses.AddRange(ScanBody(type, (syntax as PropertyDeclarationSyntax)?.ExpressionBody
-                    ?? (SyntaxNode?)syntax.AccessorList?.Accessors.FirstOrDefault(a => a.IsKind(SyntaxKind.GetAccessorDeclaration))));
+        _members[member] = uses = [];
+        foreach (var syntax in member.DeclaringSyntaxReferences.Select(r => r.GetSyntax(cancel)))
+            if (syntax switch
+            {
+                AccessorDeclarationSyntax accessor => (SyntaxNode?)accessor.Body ?? accessor.ExpressionBody,
+                BaseMethodDeclarationSyntax method => (SyntaxNode?)method.Body ?? method.ExpressionBody,
+                ArrowExpressionClauseSyntax arrow => arrow,
+                _ => null,
+            } is { } body)
+                uses.AddRange([.. ScanBody(type, body), .. Leaving.Of(type, syntax)]);
         return uses;
     }
 
@@ -78,7 +88,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         if (body is null)
             return uses;
         var model = ModelOf(body.SyntaxTree);
-        var calls = new CallScanner(graph, type, ModelOf, model, new ReceiverFinder(graph, type, model, cancel), cancel);
+        var calls = new CallScanner(graph, type, model, new ReceiverFinder(graph, type, model, cancel), cancel);
         var values = new ValueScanner(graph, type, model, new ReceiverFinder(graph, type, model, cancel), cancel);
         foreach (var node in body.DescendantNodes())
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)

@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>Says what a call in the code of a class may have to become.</summary>
-internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<SyntaxTree, SemanticModel> models, SemanticModel model, ReceiverFinder receivers, CancellationToken cancel)
+internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticModel model, ReceiverFinder receivers, CancellationToken cancel)
 {
     public Use? Scan(InvocationExpressionSyntax call)
     {
@@ -15,14 +15,14 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
         if ((info.Symbol ?? info.CandidateSymbols.FirstOrDefault()) is not IMethodSymbol method || method.MethodKind is MethodKind.DelegateInvoke or MethodKind.LocalFunction)
             return null;
         if (method.ReducedFrom is not null)
-            return Handed(call, method);
+            return null;
         if (method.IsStatic)
             return IntrinsicOf(method) switch
             {
                 SiteKind.Residual => new ResidualUse(call, null, null, false, []),
                 SiteKind.Attention => new AttentionUse(call, null),
                 SiteKind.Input => new PositionsUse(call),
-                _ => IsAttention(method) && InputOf(call) is { } input ? new AttentionUse(call, input) : (Use?)SelfCall(call, method) ?? Handed(call, method),
+                _ => IsAttention(method) && InputOf(call) is { } input ? new AttentionUse(call, input) : (Use?)SelfCall(call, method),
             };
         if (call.Expression is SimpleNameSyntax or MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax })
             return SelfCall(call, method);
@@ -31,7 +31,7 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
         if (method.ContainingType.TypeKind == TypeKind.Interface)
             return graph.IsModuleInterface(method.ContainingType) ? new InterfaceUse(call, method) : null;
         if (!graph.Known.IsModule(method.ContainingType))
-            return Handed(call, method);
+            return null;
         return receivers.Of(call) is { } receiver ? ModuleCall(call, receiver, method) : null;
     }
 
@@ -71,47 +71,4 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, Func<Syntax
 
     private SelfUse? SelfCall(InvocationExpressionSyntax call, IMethodSymbol method) =>
         type.Has(method) ? new SelfUse(call, method.OriginalDefinition) : null;
-
-    /// <summary>A module among the arguments of a method of another class that runs modules; there, nothing is compiled.</summary>
-    private HandedUse? Handed(InvocationExpressionSyntax call, IMethodSymbol method)
-    {
-        var definition = (method.ReducedFrom ?? method).OriginalDefinition;
-        if (!definition.Parameters.Any(p => graph.TakesModules(p.Type)) || !Runs(definition, []))
-            return null;
-        var arguments = call.ArgumentList.Arguments.Select(a => a.Expression);
-        if (method.ReducedFrom is not null && call.Expression is MemberAccessExpressionSyntax access)
-            arguments = arguments.Prepend(access.Expression);
-        foreach (var argument in arguments)
-            if (receivers.Of(argument) is { } receiver && graph.ElementOf(receiver.Type) is { } element)
-                return new HandedUse(call, receiver with { Type = element }, definition);
-        return null;
-    }
-
-    private bool Runs(IMethodSymbol method, HashSet<IMethodSymbol> seen)
-    {
-        if (method.DeclaringSyntaxReferences.IsEmpty)
-            return !IsOfTheFramework(method.ContainingAssembly);
-        if (!seen.Add(method))
-            return false;
-        foreach (var syntax in method.DeclaringSyntaxReferences.Select(r => r.GetSyntax(cancel)))
-        {
-            graph.Read.Add(syntax.SyntaxTree);
-            foreach (var call in syntax.DescendantNodes().OfType<InvocationExpressionSyntax>())
-            {
-                if (call.Expression is MemberAccessExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" }
-                    or MemberBindingExpressionSyntax { Name.Identifier.ValueText: "forward" or "call" })
-                    return true;
-                if (models(call.SyntaxTree).GetSymbolInfo(call, cancel).Symbol is IMethodSymbol next
-                    && (next.ReducedFrom ?? next).OriginalDefinition is var inner && inner.Parameters.Any(p => graph.TakesModules(p.Type)) && Runs(inner, seen))
-                    return true;
-            }
-        }
-
-        return false;
-    }
-
-    // Those take modules to register, list or show them.
-    private static bool IsOfTheFramework(IAssemblySymbol assembly) =>
-        assembly.Name is "PeftGen" or "mscorlib" or "netstandard" || assembly.Name.StartsWith("System", StringComparison.Ordinal)
-        || assembly.Name.StartsWith("Microsoft.", StringComparison.Ordinal) || assembly.Name.StartsWith("TorchSharp", StringComparison.Ordinal);
 }

@@ -19,7 +19,7 @@ internal sealed class ClassModelBuilder(
         var methods = scanner.Scan(type).Where(m => reach.Methods.Contains(m.Symbol)).OrderBy(m => m.Syntax.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(m => m.Syntax.SpanStart).ToList();
         var names = FreeNames.For(type);
         var siteNames = new SiteNames(type, sites, scanner);
-        var rewriter = new BodyRewriter(type, reach, siteNames, names, graph, scanner, diagnostics);
+        var rewriter = new BodyRewriter(reach, siteNames, names, graph, scanner, diagnostics);
         var parts = methods.Select(m => (TypeDeclarationSyntax)m.Syntax.Parent!).Prepend(declaration).Distinct().ToList();
         return new ClassModel(
             HintName: HintNames.For(type.Symbol),

@@ -73,10 +73,10 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
     /// <summary>The names of all parameters that module classes declare.</summary>
     public HashSet<string> ParameterNames => _parameterNames ??= [.. AllModules().SelectMany(m => m.GetMembers()).OfType<IFieldSymbol>().Where(f => KnownTypes.DerivesFrom(f.Type, Known.Parameter)).Select(f => (f.AssociatedSymbol ?? f).Name)];
 
-    /// <summary>Whether an interface is TorchSharp's own, or one of this compilation that module classes implement.</summary>
+    /// <summary>Whether an interface is TorchSharp's own, or one that module classes implement.</summary>
     public bool IsModuleInterface(INamedTypeSymbol type) =>
         SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, Known.Module.ContainingAssembly)
-        || (IsOfThisCompilation(type) && AllModules().Any(m => m.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, type.OriginalDefinition))));
+        || (AllModules().Any(m => m.AllInterfaces.Any(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, type.OriginalDefinition))));
 
     /// <summary>Whether a class leaves forward to those that derive from it: a type like TorchSharp's own abstract modules.</summary>
     public bool IsOpen(ModelClass type) => type.Symbol.IsAbstract && Known.ModuleBase(type.Symbol) is not null
@@ -90,9 +90,6 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
             element = generic.TypeArguments[generic.TypeArguments.Length - 1];
         return element is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(Known.IsModule) : Known.IsModule(element) ? element : null;
     }
-
-    /// <summary>Whether a parameter of a type takes a module or a list of modules.</summary>
-    public bool TakesModules(ITypeSymbol type) => ElementOf(type) is not null;
 
     /// <summary>Whether a variable of a type may hold a child, or an element of it.</summary>
     public bool MayBe(ModelChild child, ITypeSymbol variable) =>

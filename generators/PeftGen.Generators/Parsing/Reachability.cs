@@ -1,5 +1,6 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Leaving;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -12,6 +13,7 @@ internal sealed class Reachability
     private readonly IReadOnlyDictionary<ModelClass, HashSet<ModelClass>> _holders;
     private readonly IReadOnlyCollection<ModelClass> _abstractly;
     private readonly IReadOnlyCollection<ModelClass> _closed;
+    private readonly HashSet<ISymbol> _asked = new(SymbolEqualityComparer.Default);
 
     /// <param name="graph">The classes.</param>
     /// <param name="scanner">Their bodies.</param>
@@ -84,11 +86,10 @@ internal sealed class Reachability
         MethodGroupUse { Type: { } declaring } group => ReachesMethod(declaring, group.Method) && ReachesReceiver(type, group.Receiver!),
         MethodGroupUse group => ReachesReceiver(type, group.Receiver!),
         WeightUse weight => ReachesReceiver(type, weight.Receiver),
-        HandedUse { Receiver.Syntax: ThisExpressionSyntax } => Classes.Contains(type),
-        HandedUse handed => ReachesReceiver(type, handed.Receiver),
-        InterfaceUse call => Classes.Any(c => c.Symbol.FindImplementationForInterfaceMember(call.Method) is IMethodSymbol method
-            && (Methods.Contains(method.OriginalDefinition) || _graph.Known.IsAbstractModule(method.ContainingType))),
-        PropertyUse property => _scanner.ScanGetter(type, property.Property).Any(use => use is not PropertyUse && Reaches(type, use)),
+        LeavingUse leaving => Leaves(type, leaving) && leaving.Sinks.Any(sink => Acts(type, sink)),
+        MemberUse member => (member.Receiver is null || ReachesReceiver(type, member.Receiver)) && RunsMember(member.Method),
+        KeptUse kept => _scanner.Scan(type).SelectMany(m => m.Uses).Any(inner => inner is LayerUse or NodeUse or SelfUse or MethodGroupUse or ResidualUse or WeightUse or ParameterUse && kept.Code.Contains(inner.Node) && Reaches(type, inner)),
+        InterfaceUse call => RunsMember(call.Method),
         _ => false,
     };
 
@@ -96,6 +97,68 @@ internal sealed class Reachability
     public bool MayHold(ModelClass type, ITypeSymbol variable) =>
         Classes.Where(c => c.Lineage.Contains(type)).SelectMany(c => c.Lineage).Concat(type.Lineage).Distinct()
             .Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c) && _graph.MayBe(c, variable)));
+
+    /// <summary>The methods that a forward, or a method that calls a target, calls in turn.</summary>
+    public HashSet<ISymbol> Running { get; private set; } = new(SymbolEqualityComparer.Default);
+
+    private bool Leaves(ModelClass type, LeavingUse leaving) =>
+        leaving.Below is { } variable ? AnyMayBe(variable) && !MayHold(type, variable)
+        : leaving.Receiver is { } receiver ? ReachesReceiver(type, receiver) : Classes.Contains(type);
+
+    private bool Acts(ModelClass type, Sink sink) =>
+        sink.Field is { } field ? !IsCompiled(field.owner, field.child) && IsRun(field.owner, field.child)
+        : sink.Child is { } child ? IsCompiled(child.owner, child.child)
+        : sink.Method is { } method && !sink.ReadsWeight ? RunsMember(method)
+        : sink.Variable is not { } variable || AnyMayBe(variable);
+
+    /// <summary>Whether anything with a slot or node may be what a variable holds.</summary>
+    private bool AnyMayBe(ITypeSymbol variable) =>
+        Classes.Any(c => ModelGraph.IsAssignable(c.Symbol, variable)) || Classes.Any(t => t.Own.Any(c => c.Shape != ChildShape.Parameter && IsCompiled(t, c) && _graph.MayBe(c, variable)));
+
+    /// <summary>Whether the code of a class runs one of its children, or reads its weights.</summary>
+    private bool IsRun(ModelClass owner, ModelChild child) =>
+        _graph.DerivedFrom(owner).Prepend(owner).SelectMany(_scanner.Scan).SelectMany(m => m.Uses).Select(use => use switch
+        {
+            LayerUse layer => layer.Receiver,
+            NodeUse node => node.Receiver,
+            MethodGroupUse group => group.Receiver,
+            WeightUse weight => weight.Receiver,
+            ResidualUse { Norm: { } norm } => norm.Receiver,
+            LeavingUse leaving => leaving.Receiver,
+            _ => null,
+        }).Any(receiver => receiver?.Chain.Contains((owner, child)) == true);
+
+    /// <summary>Whether a method without an overload, or one that is called without it, reaches a site; so may what overrides or implements it.</summary>
+    private bool RunsMember(IMethodSymbol method)
+    {
+        var definition = method.OriginalDefinition;
+        if (Methods.Contains(definition))
+            return true;
+        if (!_asked.Add(definition))
+            return false;
+        try
+        {
+            if (_graph.ClassOf(definition.ContainingType) is { } type && definition.MethodKind != MethodKind.Ordinary && _scanner.ScanMember(type, definition).Any(use => Reaches(type, use)))
+                return true;
+            if (definition.ContainingType.TypeKind == TypeKind.Interface)
+                return Classes.Any(c => c.Symbol.FindImplementationForInterfaceMember(method) is IMethodSymbol found
+                    && (found.ContainingType.TypeKind == TypeKind.Interface ? _scanner.Leaving.OfObject(found).Any(sink => Acts(c, sink)) : RunsMember(found) || _graph.Known.IsAbstractModule(found.ContainingType)));
+            return (definition.IsVirtual || definition.IsAbstract || definition.IsOverride)
+                && Classes.SelectMany(c => c.Symbol.GetMembers().OfType<IMethodSymbol>()).Where(m => Overrides(m, definition)).ToList().Any(RunsMember);
+        }
+        finally
+        {
+            _asked.Remove(definition);
+        }
+    }
+
+    private static bool Overrides(IMethodSymbol method, IMethodSymbol what)
+    {
+        for (var overridden = method.OverriddenMethod; overridden is not null; overridden = overridden.OverriddenMethod)
+            if (SymbolEqualityComparer.Default.Equals(overridden.OriginalDefinition, what))
+                return true;
+        return false;
+    }
 
     /// <summary>Whether a method stands at some root's door, where it may move positions.</summary>
     private bool HasInputs => _sites.Bodies.Any(site => site.kind == SiteKind.Input);
@@ -138,12 +201,12 @@ internal sealed class Reachability
     {
         // Base classes may run what they are handed by those that derive from them.
         var scans = Classes.Concat(Classes.SelectMany(c => c.Lineage).Distinct().SelectMany(_graph.DerivedFrom)).SelectMany(c => c.Lineage.TakeWhile(t => !_closed.Contains(t))).Distinct().SelectMany(_scanner.Scan).ToList();
-        var running = Running(scans);
+        Running = FindRunning(scans);
         for (var changed = true; changed;)
         {
             changed = false;
             foreach (var method in scans)
-                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (Settle(use) is not WeightUse || running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)
+                if (!Methods.Contains(method.Symbol) && (method.Uses.Any(use => Reaches(method.Type, use) && (!IsOfWeights(use) || Running.Contains(method.Symbol))) || IsOverrideOfCompiled(method.Symbol)
                     || (_sites.Bodies.Contains((method.Type, SiteKind.Output)) && IsModuleForward(method.Symbol))))
                     changed |= Mark(method.Symbol);
             // Whoever runs an abstract child that has a node runs it through the node, also where the class that stands there reaches nothing.
@@ -166,7 +229,7 @@ internal sealed class Reachability
     /// <summary>
     /// The methods that a forward, or a method that calls a target, calls in turn. Others that read weights start or load them, and stay as they are.
     /// </summary>
-    private HashSet<ISymbol> Running(List<MethodScan> scans)
+    private HashSet<ISymbol> FindRunning(List<MethodScan> scans)
     {
         var found = new HashSet<ISymbol>(SymbolEqualityComparer.Default);
         var bodies = scans.ToLookup(s => s.Symbol, SymbolEqualityComparer.Default);
@@ -183,6 +246,11 @@ internal sealed class Reachability
 
         return found;
     }
+
+    private bool IsOfWeights(Use use) => Settle(use) is WeightUse or LeavingUse { IsOfWeights: true };
+
+    /// <summary>Whether a use has to be rewritten or refused where it stands: reads of weights past their layers count only where they run.</summary>
+    public bool Concerns(MethodScan method, Use use) => Reaches(method.Type, use) && (use is not LeavingUse { IsOfWeights: true } || Running.Contains(method.Symbol));
 
     private bool IsOverrideOfCompiled(IMethodSymbol method)
     {

@@ -1,5 +1,6 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Leaving;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -70,14 +71,34 @@ internal sealed record MethodGroupUse(ExpressionSyntax Group, Receiver? Receiver
 /// <summary>A layer's weight or bias, read past the layer: <c>functional.linear(x, head.weight)</c>.</summary>
 internal sealed record WeightUse(MemberAccessExpressionSyntax Read, Receiver Receiver, string Parameter) : Use(Read);
 
-/// <summary>A module handed to a method of another class, which would run it as the base does.</summary>
-internal sealed record HandedUse(InvocationExpressionSyntax Call, Receiver Receiver, IMethodSymbol Method) : Use(Call);
+/// <summary>A module that leaves the compiled code for something that runs it as the base does.</summary>
+/// <param name="Node">Where the code that is compiled lets it go.</param>
+/// <param name="Place">Where it is handed over; another place where an object kept it.</param>
+/// <param name="Receiver">The module; null: the object itself.</param>
+/// <param name="What">How the code names it.</param>
+/// <param name="Sinks">What runs it.</param>
+internal sealed record LeavingUse(ExpressionSyntax Node, ExpressionSyntax Place, Receiver? Receiver, string What, IReadOnlyList<Sink> Sinks) : Use(Node)
+{
+    /// <summary>The type by which the code knows some module below the object; null: it names the module.</summary>
+    public ITypeSymbol? Below { get; init; }
+
+    /// <summary>Whether only weights are read: those that no forward reads are left alone.</summary>
+    public bool IsOfWeights => Sinks.All(s => s.ReadsWeight);
+}
+
+/// <summary>A member with code that takes no adapter, or that C# calls without being told to: a getter, an operator, <c>Dispose</c> after <c>using</c>.</summary>
+/// <param name="Node">The expression.</param>
+/// <param name="Receiver">What it is called on; null: the object itself, or not known.</param>
+/// <param name="Method">The method.</param>
+internal sealed record MemberUse(ExpressionSyntax Node, Receiver? Receiver, IMethodSymbol Method) : Use(Node);
+
+/// <summary>Code that is kept in a field: the adapter of the call that kept it would run in all others.</summary>
+/// <param name="Code">The lambda or method, or what holds it.</param>
+/// <param name="Field">The field.</param>
+internal sealed record KeptUse(ExpressionSyntax Code, string Field) : Use(Code);
 
 /// <summary>A call through an interface that module classes implement.</summary>
 internal sealed record InterfaceUse(InvocationExpressionSyntax Call, IMethodSymbol Method) : Use(Call);
-
-/// <summary>A read of a property whose getter holds code.</summary>
-internal sealed record PropertyUse(ExpressionSyntax Read, IPropertySymbol Property) : Use(Read);
 
 /// <summary>A method of a class with what stands in its body.</summary>
 /// <param name="Type">The class.</param>

@@ -9,9 +9,6 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
 {
     private readonly HashSet<string> _parameters = new(type.Children.Where(c => c.Shape == ChildShape.Parameter).Select(c => c.Name));
 
-    private readonly HashSet<string> _own = new(type.Lineage.SelectMany(t => t.Symbol.GetMembers())
-        .Where(m => m is IMethodSymbol { MethodKind: MethodKind.Ordinary } or IPropertySymbol { IsIndexer: false }).Select(m => m.Name));
-
     public Use? Scan(IdentifierNameSyntax name)
     {
         var text = name.Identifier.ValueText;
@@ -19,8 +16,7 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
             return null;
         return (Use?)(_parameters.Contains(text) ? OwnParameter(name) : null)
             ?? (text is "weight" or "bias" || graph.ParameterNames.Contains(text) ? ChildParameter(name) : null)
-            ?? (Use?)(graph.MethodNames.Contains(text) ? MethodGroup(name) : null)
-            ?? (_own.Contains(text) ? Property(name) : null);
+            ?? (graph.MethodNames.Contains(text) ? MethodGroup(name) : null);
     }
 
     private ParameterUse? OwnParameter(IdentifierNameSyntax name)
@@ -58,12 +54,6 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
             return null;
         var declaring = graph.ClassOf(method.ContainingType) ?? graph.ClassOf(receiver.Type);
         return declaring is null && method.Name is not ("forward" or "call") ? null : new MethodGroupUse(whole, receiver, method, declaring, graph.Known.IsTensorToTensor(receiver.Type));
-    }
-
-    private PropertyUse? Property(IdentifierNameSyntax name)
-    {
-        var whole = Whole(name);
-        return !IsInNameOf(whole) && model.GetSymbolInfo(name, cancel).Symbol is IPropertySymbol property && type.Find(property) is null && type.Has(property) ? new PropertyUse(whole, property) : null;
     }
 
     private static ExpressionSyntax Whole(IdentifierNameSyntax name) =>

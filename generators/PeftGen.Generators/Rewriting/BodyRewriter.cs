@@ -5,13 +5,13 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Rewriting;
 
 /// <summary>Rewrites one body by edits of its text, so that everything else stays as the user wrote it, line for line.</summary>
-internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteNames sites, NameModel names, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class BodyRewriter(Reachability reach, SiteNames sites, NameModel names, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
 {
     /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
     public BodyText Rewrite(MethodScan method)
     {
         var body = new RewrittenBody(new AdapterPaths(names, graph, reach, scanner), reach, sites, names, scanner, diagnostics);
-        Rewrite(body, method.Uses.Where(use => use is PositionsUse || reach.Reaches(type, use)).Select(reach.Settle));
+        Rewrite(body, method.Uses.Where(use => use is PositionsUse || reach.Concerns(method, use)).Select(reach.Settle));
         if (body.IsRefused)
             return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
         var span = method.Syntax.ExpressionBody is { } arrow
