@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Flow;
 
 namespace PeftGen.Generators.Parsing;
 
@@ -10,6 +11,8 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     private readonly Dictionary<ModelClass, IReadOnlyList<MethodScan>> _scans = [];
     private readonly Dictionary<IPropertySymbol, List<Use>> _getters = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<SyntaxTree, SemanticModel> _models = [];
+    private readonly Dictionary<ModelClass, List<OtherSum>> _otherSums = [];
+    private ModuleNatures? _natures;
 
     public IReadOnlyList<MethodScan> Scan(ModelClass type)
     {
@@ -54,8 +57,15 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     {
         var residuals = Scan(type).SelectMany(method => method.Uses).OfType<ResidualUse>().ToList();
         // A class that ends in one linear layer and adds the residual itself is the sub-layer, as BERT's outputs are.
-        var isSubLayer = residuals.Count(EndsInLayer) == 1;
+        var isSubLayer = residuals.Count(EndsInLayer) == 1 && residuals.All(use => use.Producer.Count == 0 || EndsInLayer(use));
         return residuals.Select(use => (use, isSubLayer && EndsInLayer(use) ? "" : string.Join(".", use.Producer.Select(link => link.child.Path))));
+    }
+
+    /// <summary>The sums in a class's own code that are no residuals.</summary>
+    public IReadOnlyList<OtherSum> OtherSumsOf(ModelClass type)
+    {
+        Scan(type);
+        return _otherSums.TryGetValue(type, out var others) ? others : [];
     }
 
     private static bool EndsInLayer(ResidualUse use) => use.Producer.Count > 0 && use.Producer[use.Producer.Count - 1].child.Shape == ChildShape.BuiltIn;
@@ -86,6 +96,11 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         // What the user marks is not found a second time where it is used.
         if (uses.Any(use => use is AttentionUse { Input: null }))
             uses.RemoveAll(use => use is AttentionUse { Input: not null });
-        return new ResidualFinder(graph, model, uses, cancel).AddTo(body);
+        if (!uses.Any(use => use is LayerUse or NodeUse or ResidualUse) || (!uses.Any(use => use is ResidualUse) && !Sum.MayBeIn(body)) || BodyFlow.Of(body, model, cancel) is not { } flow)
+            return uses;
+        var finder = new ResidualFinder(graph.Known, _natures ??= new ModuleNatures(graph, ModelOf, cancel), uses);
+        var all = finder.AddTo(flow);
+        (_otherSums.TryGetValue(type, out var others) ? others : _otherSums[type] = []).AddRange(finder.Others);
+        return all;
     }
 }

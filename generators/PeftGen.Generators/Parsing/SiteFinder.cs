@@ -140,7 +140,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             ReportNoSuchTarget(claim, span, item.Item);
         else
             diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, [new(DiagnosticProperties.Intrinsic, claim.Kind.ToString())], [item.Item.Text, root.Symbol.Name,
-                claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
+                claim.Kind == SiteKind.Residual ? $" that adds a residual the compiler can see; write Residual.Add(h, r), with the sub-layer's output first{new SiteHints(scanner, walker).SumsLookedAt()}"
                 : claim.Kind == SiteKind.Attention ? " with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)"
                 : " of the kind that it needs"], new SiteHints(scanner, walker).For(claim.Kind));
     }

@@ -41,7 +41,7 @@ internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelC
 }
 
 /// <summary>
-/// A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call; <c>r + mlp.forward(x)</c>, <c>x += …</c>, <c>x.add(…)</c> or <c>Residual.Add(h, r)</c>, without.
+/// A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call; <c>r + mlp.forward(x)</c>, <c>x += …</c>, <c>x.add(…)</c> or <c>Residual.Add(h, r)</c>, with the norm's call, if any, in a statement after it.
 /// </summary>
 /// <param name="Site">The expression that becomes the slot's call.</param>
 /// <param name="Norm">The call of the norm after the sum; null: none.</param>
@@ -49,7 +49,16 @@ internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelC
 /// <param name="OutputIsLast">Whether the sub-layer's output is the second operand.</param>
 /// <param name="Producer">The children that the sub-layer's output comes from, from the own one inwards; empty: not known.</param>
 internal sealed record ResidualUse(
-    ExpressionSyntax Site, LayerUse? Norm, ExpressionSyntax? Sum, bool OutputIsLast, IReadOnlyList<(ModelClass owner, ModelChild child)> Producer) : Use(Site);
+    ExpressionSyntax Site, LayerUse? Norm, ExpressionSyntax? Sum, bool OutputIsLast, IReadOnlyList<(ModelClass owner, ModelChild child)> Producer) : Use(Site)
+{
+    /// <summary>Whether the norm's call holds the sum.</summary>
+    public bool IsWithinNorm => Norm?.Call == Site;
+}
+
+/// <summary>The norm of a sum that stands apart: <c>x = norm.forward(x)</c> after <c>x = h + r</c>. The sum runs it, and here nothing is left to do.</summary>
+/// <param name="Norm">The call.</param>
+/// <param name="Sum">The sum.</param>
+internal sealed record NormedUse(LayerUse Norm, ExpressionSyntax Sum) : Use(Norm.Call);
 
 /// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>, or <c>scaled_dot_product_attention(q, k, v, …)</c>.</summary>
 /// <param name="Call">The call.</param>

@@ -50,6 +50,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
                 case ResidualUse residual:
                     sites.Rewrite(residual);
                     break;
+                case NormedUse normed:
+                    sites.Rewrite(normed);
+                    break;
                 case AttentionUse attention:
                     sites.Rewrite(attention);
                     break;
