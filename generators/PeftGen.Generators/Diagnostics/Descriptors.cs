@@ -59,11 +59,14 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
     public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
 
+    public static readonly DiagnosticDescriptor AttentionNotSeen = Warning("PG065", "Attention cannot be followed",
+        "'{0}' looks like the scores of an attention that {1} should reach, but {2}; write (k, v, mask) = Attention.Attach(x, q, k, v, mask) before it, and use what it returns");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
     private static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock, AttentionNotSeen];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

@@ -96,7 +96,11 @@ internal sealed class BodyFlow
     public FlowValue? ValueAt(ISymbol variable, IOperation place)
     {
         var anchor = place.DescendantsAndSelf().FirstOrDefault(_reads.ContainsKey);
-        return anchor is null ? null : Settled(_reads[anchor].flow.ReadAt(_reads[anchor].block, _reads[anchor].index, variable));
+        if (anchor is null)
+            return null;
+        var value = _reads[anchor].flow.ReadAt(_reads[anchor].block, _reads[anchor].index, variable);
+        FunctionFlow.Simplify(_functions.SelectMany(f => f.Merges).ToList());
+        return Settled(value);
     }
 
     public static FlowValue Settled(FlowValue value)

@@ -7,12 +7,13 @@ namespace PeftGen.Generators.Flow;
 /// <param name="flow">The body.</param>
 /// <param name="isSource">Whether a value is that other one.</param>
 /// <param name="goesThrough">Whether to look at what an operation was given.</param>
-internal sealed class Derivation(BodyFlow flow, Func<FlowValue, bool> isSource, Func<IOperation, bool> goesThrough)
+/// <param name="byShape">Whether a shape that is asked for counts, too.</param>
+internal sealed class Derivation(BodyFlow flow, Func<FlowValue, bool> isSource, Func<IOperation, bool> goesThrough, bool byShape = false)
 {
     private readonly Dictionary<FlowValue, bool?> _known = [];
 
     public bool From(IOperation operation) =>
-        !TensorSteps.IsOfShapeAlone(operation) && !IsNumber(operation.Type) && From(flow.ValueOf(operation));
+        (byShape || (!TensorSteps.IsOfShapeAlone(operation) && !IsNumber(operation.Type))) && From(flow.ValueOf(operation));
 
     public bool From(FlowValue value) => Find(BodyFlow.Settled(value)) == true;
 

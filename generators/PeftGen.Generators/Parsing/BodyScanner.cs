@@ -12,6 +12,7 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     private readonly Dictionary<IPropertySymbol, List<Use>> _getters = new(SymbolEqualityComparer.Default);
     private readonly Dictionary<SyntaxTree, SemanticModel> _models = [];
     private readonly Dictionary<ModelClass, List<OtherSum>> _otherSums = [];
+    private readonly Dictionary<ModelClass, List<OtherAttention>> _otherAttentions = [];
     private ModuleNatures? _natures;
 
     public IReadOnlyList<MethodScan> Scan(ModelClass type)
@@ -68,6 +69,13 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
         return _otherSums.TryGetValue(type, out var others) ? others : [];
     }
 
+    /// <summary>What looks like attention in a class's own code and cannot be followed.</summary>
+    public IReadOnlyList<OtherAttention> OtherAttentionsOf(ModelClass type)
+    {
+        Scan(type);
+        return _otherAttentions.TryGetValue(type, out var others) ? others : [];
+    }
+
     private static bool EndsInLayer(ResidualUse use) => use.Producer.Count > 0 && use.Producer[use.Producer.Count - 1].child.Shape == ChildShape.BuiltIn;
 
     /// <summary>The meaning of a file. Nobody here asks what may be null, and to find out would double the time.</summary>
@@ -94,13 +102,32 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)
                 uses.Add(use);
         // What the user marks is not found a second time where it is used.
-        if (uses.Any(use => use is AttentionUse { Input: null }))
+        var isMarked = uses.Any(use => use is AttentionUse { Input: null });
+        if (isMarked)
             uses.RemoveAll(use => use is AttentionUse { Input: not null });
-        if (!uses.Any(use => use is LayerUse or NodeUse or ResidualUse) || (!uses.Any(use => use is ResidualUse) && !Sum.MayBeIn(body)) || BodyFlow.Of(body, model, cancel) is not { } flow)
+        var mayAdd = uses.Any(use => use is ResidualUse) || (uses.Any(use => use is LayerUse or NodeUse) && Sum.MayBeIn(body));
+        var mayAttend = !isMarked && AttentionFinder.MayBeIn(body);
+        if ((!mayAdd && !mayAttend) || BodyFlow.Of(body, model, cancel) is not { } flow)
             return uses;
-        var finder = new ResidualFinder(graph.Known, _natures ??= new ModuleNatures(graph, ModelOf, cancel), uses);
+        _natures ??= new ModuleNatures(graph, ModelOf, cancel);
+        if (mayAttend)
+            AddAttentions(type, body, model, flow, uses);
+        if (!mayAdd)
+            return InOrder(uses);
+        var finder = new ResidualFinder(graph.Known, _natures, uses);
         var all = finder.AddTo(flow);
         (_otherSums.TryGetValue(type, out var others) ? others : _otherSums[type] = []).AddRange(finder.Others);
-        return all;
+        return InOrder(all);
     }
+
+    private void AddAttentions(ModelClass type, SyntaxNode body, SemanticModel model, BodyFlow flow, List<Use> uses)
+    {
+        var finder = new AttentionFinder(flow, graph.Known, _natures!, uses.GroupBy(u => (SyntaxNode)u.Node).ToDictionary(g => g.Key, g => g.First()));
+        var method = body.Parent as MethodDeclarationSyntax;
+        uses.AddRange(finder.Find(method, method is null ? null : model.GetDeclaredSymbol(method, cancel)).ToList());
+        (_otherAttentions.TryGetValue(type, out var others) ? others : _otherAttentions[type] = []).AddRange(finder.Others);
+    }
+
+    /// <summary>In the order of the text, an outer one before what lies in it.</summary>
+    private static List<Use> InOrder(List<Use> uses) => [.. uses.OrderBy(use => use.Node.SpanStart).ThenByDescending(use => use.Node.Span.End)];
 }

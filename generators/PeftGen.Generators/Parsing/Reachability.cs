@@ -79,7 +79,7 @@ internal sealed class Reachability
         ParameterUse parameter => IsCompiled(parameter.Target.owner, parameter.Target.child),
         ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
         NormedUse normed => _sites.Bodies.Contains((type, SiteKind.Residual)) || Reaches(type, normed.Norm),
-        AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
+        AttentionSiteUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
         PositionsUse => HasInputs,
         MethodGroupUse { Receiver: null } group => Methods.Contains(group.Method.OriginalDefinition),
         MethodGroupUse { Type: { } declaring } group => ReachesMethod(declaring, group.Method) && ReachesReceiver(type, group.Receiver!),

@@ -16,7 +16,7 @@ internal sealed class ResidualFinder(KnownTypes known, ModuleNatures natures, Li
     /// <summary>The sums that are none, with the reason.</summary>
     public List<OtherSum> Others { get; } = [];
 
-    /// <summary>All uses of the body in the order of its text, an outer one before what lies in it.</summary>
+    /// <summary>All uses of the body.</summary>
     public List<Use> AddTo(BodyFlow flow)
     {
         var judge = new SumJudge(flow, known, natures, _byNode);
@@ -36,6 +36,6 @@ internal sealed class ResidualFinder(KnownTypes known, ModuleNatures natures, Li
         var result = uses.Where(use => use is not ResidualUse).ToList();
         foreach (var residual in residuals)
             result.AddRange(norms.After(residual, result));
-        return [.. result.OrderBy(use => use.Node.SpanStart).ThenByDescending(use => use.Node.Span.End)];
+        return result;
     }
 }

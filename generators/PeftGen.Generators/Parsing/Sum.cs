@@ -39,5 +39,5 @@ internal sealed record Sum(IOperation Operation, IOperation Left, IOperation Rig
 /// <param name="HasOutput">Whether some module's output is in it all the same.</param>
 internal sealed record OtherSum(ExpressionSyntax Syntax, string Why, bool HasOutput)
 {
-    public override string ToString() => $"line {Syntax.GetLocation().GetLineSpan().StartLinePosition.Line + 1}, '{Syntax}': {Why}";
+    public override string ToString() => $"{System.IO.Path.GetFileName(Syntax.SyntaxTree.FilePath)} line {Syntax.GetLocation().GetLineSpan().StartLinePosition.Line + 1}, '{Syntax}': {Why}";
 }

@@ -60,10 +60,35 @@ internal sealed record ResidualUse(
 /// <param name="Sum">The sum.</param>
 internal sealed record NormedUse(LayerUse Norm, ExpressionSyntax Sum) : Use(Norm.Call);
 
+/// <summary>A place where keys and values enter attention.</summary>
+internal abstract record AttentionSiteUse(ExpressionSyntax Place) : Use(Place);
+
 /// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>, or <c>scaled_dot_product_attention(q, k, v, …)</c>.</summary>
 /// <param name="Call">The call.</param>
 /// <param name="Input">Of the latter, the parameter that is the attention's input; null: the call has it.</param>
-internal sealed record AttentionUse(InvocationExpressionSyntax Call, string? Input) : Use(Call);
+internal sealed record AttentionUse(InvocationExpressionSyntax Call, string? Input) : AttentionSiteUse(Call);
+
+/// <summary>Attention written by hand.</summary>
+/// <param name="Product">The product of queries and keys.</param>
+/// <param name="Input">The attention's input.</param>
+/// <param name="Queries">The product's first operand; it may be written twice.</param>
+/// <param name="Keys">The second.</param>
+/// <param name="IsTurned">Whether that is <c>[…, head_dim, keys]</c>.</param>
+/// <param name="Scores">What the softmax is given.</param>
+/// <param name="Masks">The masks on the way to it.</param>
+/// <param name="Shapes">Reads of the shape of the scores.</param>
+/// <param name="Values">What the weights are multiplied with; it may be written twice, and is known where the scores are computed.</param>
+/// <param name="QueryScale">By what the queries were multiplied; null: they were not.</param>
+/// <param name="KeyScale">The same, of the keys.</param>
+/// <param name="RowsFirst">Where heads are folded into the batch, whether those of a row follow each other; null: not seen.</param>
+internal sealed record HandAttentionUse(
+    ExpressionSyntax Product, string Input, ExpressionSyntax Queries, ExpressionSyntax Keys, bool IsTurned, ExpressionSyntax Scores, IReadOnlyList<MaskOperand> Masks, IReadOnlyList<ExpressionSyntax> Shapes, ExpressionSyntax Values,
+    string? QueryScale, string? KeyScale, bool? RowsFirst) : AttentionSiteUse(Product);
+
+/// <summary>What looks like attention written by hand, and cannot be followed.</summary>
+/// <param name="Product">The product of queries and keys.</param>
+/// <param name="Why">Why not.</param>
+internal sealed record OtherAttention(ExpressionSyntax Product, string Why);
 
 /// <summary>Positions on their way to their embedding: <c>Attention.Positions(positions)</c>.</summary>
 internal sealed record PositionsUse(InvocationExpressionSyntax Call) : Use(Call);

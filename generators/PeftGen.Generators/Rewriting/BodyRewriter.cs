@@ -56,6 +56,9 @@ internal sealed class BodyRewriter(ModelClass type, Reachability reach, SiteName
                 case AttentionUse attention:
                     sites.Rewrite(attention);
                     break;
+                case HandAttentionUse attention:
+                    sites.Rewrite(attention);
+                    break;
                 case PositionsUse positions:
                     sites.Rewrite(positions);
                     break;

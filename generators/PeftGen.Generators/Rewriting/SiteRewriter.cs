@@ -46,6 +46,34 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
         body.ReplaceCallee(attention.Call, attention.Input is { } input ? $"{site}.attend({body.Names.Context}, {input}, " : $"{site}.attach({body.Names.Context}, ");
     }
 
+    /// <summary>
+    /// <c>matmul(q, k.mT)</c> → <c>matmul(q, adapter.attention.keys(context, x, q, k.mT, v))</c>; masks, scores and values after it → <c>adapter.attention.mask(context, mask)</c> and so on.
+    /// </summary>
+    public void Rewrite(HandAttentionUse attention)
+    {
+        var site = $"{body.Names.Adapter}.{body.Sites.Of(attention)}";
+        body.MakeInstance(attention.Product);
+        Wrap(attention.Scores, $"{site}.scores({body.Names.Context}, ", ")");
+        Wrap(attention.Keys, $"{site}.keys({body.Names.Context}, {attention.Input}, {OnOneLine(attention.Queries)}, ", $", {OnOneLine(attention.Values)}{Options(attention)})");
+        foreach (var mask in attention.Masks)
+            Wrap(mask.Expression, $"{site}.mask({body.Names.Context}, ", mask.Hides ? ")" : ", seen: true)");
+        foreach (var shape in attention.Shapes)
+            Wrap(shape, $"{site}.shape({body.Names.Context}, ", ")");
+        Wrap(attention.Values, $"{site}.values({body.Names.Context}, ", ")");
+    }
+
+    private void Wrap(ExpressionSyntax expression, string before, string after)
+    {
+        body.Edits.Insert(expression.SpanStart, before);
+        body.Edits.Insert(expression.Span.End, after);
+    }
+
+    private static string OnOneLine(ExpressionSyntax expression) => string.Join(" ", expression.ToString().Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim()));
+
+    private static string Options(HandAttentionUse attention) =>
+        (attention.IsTurned ? "" : ", turned: false") + (attention.QueryScale is { } q ? $", queryScale: {q}" : "") + (attention.KeyScale is { } k ? $", keyScale: {k}" : "")
+        + (attention.RowsFirst is { } rows ? $", rowsFirst: {(rows ? "true" : "false")}" : "");
+
     /// <summary><c>Attention.Positions(positions)</c> → <c>context.Positions(positions)</c></summary>
     public void Rewrite(PositionsUse positions) => body.ReplaceCallee(positions.Call, $"{body.Names.Context}.Positions(");
 

@@ -182,7 +182,7 @@ public abstract class AttentionSlot(string path) : Slot(path)
     /// <param name="q">Queries <c>[batch, heads, tokens, head_dim]</c>.</param>
     /// <param name="k">Keys <c>[batch, kv_heads, keys, head_dim]</c>.</param>
     /// <param name="v">Values, as the keys.</param>
-    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
+    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none, or attention written by hand, which masks its scores itself: a mask that is returned is then added to them.</param>
     public abstract (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
 }
 

@@ -46,10 +46,11 @@ public class ResidualFlowTests
 
         public class Skipping : Module<Tensor, Tensor>
         {
+            private readonly double p = 0;
             public Skipping() : base("skipping") { }
             public override Tensor forward(Tensor x)
             {
-                if (!training)
+                if (p == 0)
                     return x;
                 var kept = rand([x.shape[0], 1, 1]).add_(0.5).floor_();
                 return x / 0.5 * kept;
@@ -156,7 +157,7 @@ public class ResidualFlowTests
             """)).Reported;
         var message = Assert.Single(reported, d => d.Id == "PG001").GetMessage(System.Globalization.CultureInfo.InvariantCulture);
         Assert.Contains(why, message, StringComparison.Ordinal);
-        Assert.Contains("Sums that are no residuals: line ", message, StringComparison.Ordinal);
+        Assert.Contains("Sums that are no residuals: Model.cs line ", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -278,4 +279,16 @@ public class ResidualFlowTests
             public override Tensor forward(Tensor x) => ffn.forward(output.forward(attn.forward(x), x));
         }
         """, "output", "ffn");
+
+    /// <summary>Other targets at run time than those that are declared: the message says which sums there are.</summary>
+    [Fact]
+    public void ATargetThatIsNotFoundAtRunTimeSaysWhichSumsThereAre()
+    {
+        var running = Check("", "x = x + attn.forward(x); return x + norm1.forward(mlp.forward(x));", "attn");
+        var touch = (AdaptAttribute)Activator.CreateInstance(running.Assembly.GetType("Methods.Touch")!)!;
+        ((dynamic)touch).Residuals = "mlp";
+        var error = Assert.Throws<AdapterException>(() => running.Model.CreateAdapter((dynamic)touch));
+        Assert.Contains("Sums that are no residuals: Model.cs line", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'x + norm1.forward(mlp.forward(x))': the norm norm1 stands between the sub-layer and the sum", error.Message, StringComparison.Ordinal);
+    }
 }
