@@ -18,9 +18,9 @@ internal static class BodyChecks
             {
                 if (use is LayerUse or NodeUse or ResidualUse && context.Reach.IsModuleForward(scan.Symbol) && WithoutGradients(use.Node) is { } mode)
                     context.Diagnostics.Add("PG029", use.Node.SyntaxTree, use.Node.Span, use.Node.ToString(), mode);
-                if (use is ResidualUse or AttentionUse && context.Sites.Bodies.Contains((scan.Type, use is AttentionUse ? SiteKind.Attention : SiteKind.Residual))
+                if (use is ResidualUse or AttentionSiteUse && context.Sites.Bodies.Contains((scan.Type, use is AttentionSiteUse ? SiteKind.Attention : SiteKind.Residual))
                     && use.Node.Ancestors().TakeWhile(a => a is not MemberDeclarationSyntax).Any(a => a is ForStatementSyntax or ForEachStatementSyntax or WhileStatementSyntax or DoStatementSyntax))
-                    context.Diagnostics.Add("PG037", use.Node.SyntaxTree, use.Node.Span, use is AttentionUse ? "attention" : "residual");
+                    context.Diagnostics.Add("PG037", use.Node.SyntaxTree, use.Node.Span, use is AttentionSiteUse ? "attention" : "residual");
             }
         }
     }

@@ -27,7 +27,7 @@ internal static class ConstructorChecks
                     if (body is null || !body.DescendantNodes().OfType<SimpleNameSyntax>().Any(n => names.Contains(n.Identifier.ValueText)))
                         continue;
                     foreach (var use in context.Scanner.ScanOther(type, body))
-                        if (use is LayerUse or NodeUse or SelfUse or MethodGroupUse or ResidualUse && context.Reach.Reaches(type, use))
+                        if (use is LayerUse or NodeUse or SelfUse or MethodGroupUse or ResidualUse or NormedUse && context.Reach.Reaches(type, use))
                             context.Diagnostics.Add("PG033", use.Node.SyntaxTree, use.Node.Span, use.Node.ToString(), what);
                 }
     }

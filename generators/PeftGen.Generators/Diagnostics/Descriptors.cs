@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.CodeAnalysis;
 
 namespace PeftGen.Generators.Diagnostics;
@@ -61,12 +62,13 @@ internal static class Descriptors
 
     public static readonly DiagnosticDescriptor LibraryMayCall = Warning("PG051", "Library may call a target's method", "{0} reaches a target and overrides a method of {1}, which is a library's; where that calls it by itself, the base runs; call it from this project's code alone");
     public static readonly DiagnosticDescriptor LibraryCalls = Error("PG052", "Library calls a target's method", "{0} reaches a target and overrides a method of {1}, whose forward is a library's and calls it without an adapter; override forward here, and call {0} there");
+    public static readonly DiagnosticDescriptor AttentionNotSeen = Warning("PG065", "Attention cannot be followed",
+        "'{0}' looks like the scores of an attention that {1} should reach, but {2}; write (k, v, mask) = Attention.Attach(x, q, k, v, mask) before it, and use what it returns");
 
-    public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
+    public static DiagnosticDescriptor ById(string id) => _all[id];
 
-    private static IEnumerable<DiagnosticDescriptor> All =>
-        [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock, LibraryMayCall, LibraryCalls];
+    private static readonly Dictionary<string, DiagnosticDescriptor> _all = typeof(Descriptors).GetFields(BindingFlags.Public | BindingFlags.Static)
+        .Select(field => (DiagnosticDescriptor)field.GetValue(null)!).ToDictionary(descriptor => descriptor.Id);
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

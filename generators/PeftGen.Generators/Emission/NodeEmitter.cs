@@ -20,6 +20,8 @@ internal static class NodeEmitter
         writer.Line("protected override global::PeftGen.AdapterNode New() => new Adapter();").Line();
         if (model.IsCheckpointed)
             writer.Line("/// <inheritdoc/>").Line("protected override bool IsCheckpointed => true;").Line();
+        if (model.OtherSums is { } sums)
+            writer.Line("/// <inheritdoc/>").Line($"protected override string? OtherSums => {Microsoft.CodeAnalysis.CSharp.SymbolDisplay.FormatLiteral(sums, quote: true)};").Line();
         EmitMembers(writer, model);
         writer.Close();
     }

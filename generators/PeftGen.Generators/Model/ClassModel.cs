@@ -29,6 +29,9 @@ internal sealed record ClassModel(
     EquatableArray<AbstractionModel> Abstractions,
     RootModel? Root)
 {
+    /// <summary>The sums in its code that are no residuals, with the reasons; null: there are none, or nobody asks.</summary>
+    public string? OtherSums { get; init; }
+
     /// <summary>Whether the class has the attribute for gradient checkpointing.</summary>
     public bool IsCheckpointed => Bodies.Any(body => body.Checkpointed is not null);
 }

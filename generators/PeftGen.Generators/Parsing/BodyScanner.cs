@@ -1,6 +1,7 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using PeftGen.Generators.Flow;
 using PeftGen.Generators.Leaving;
 
 namespace PeftGen.Generators.Parsing;
@@ -12,6 +13,9 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     private readonly Dictionary<IMethodSymbol, List<Use>> _members = new(SymbolEqualityComparer.Default);
     private LeavingScanner? _leaving;
     private readonly Dictionary<SyntaxTree, SemanticModel> _models = [];
+    private readonly Dictionary<ModelClass, List<OtherSum>> _otherSums = [];
+    private readonly Dictionary<ModelClass, List<OtherAttention>> _otherAttentions = [];
+    private ModuleNatures? _natures;
 
     /// <summary>What leaves the code of classes.</summary>
     public LeavingScanner Leaving => _leaving ??= new LeavingScanner(graph, ModelOf, cancel);
@@ -64,8 +68,22 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
     {
         var residuals = Scan(type).SelectMany(method => method.Uses).OfType<ResidualUse>().ToList();
         // A class that ends in one linear layer and adds the residual itself is the sub-layer, as BERT's outputs are.
-        var isSubLayer = residuals.Count(EndsInLayer) == 1;
+        var isSubLayer = residuals.Count(EndsInLayer) == 1 && residuals.All(use => use.Producer.Count == 0 || EndsInLayer(use));
         return residuals.Select(use => (use, isSubLayer && EndsInLayer(use) ? "" : string.Join(".", use.Producer.Select(link => link.child.Path))));
+    }
+
+    /// <summary>The sums in a class's own code that are no residuals.</summary>
+    public IReadOnlyList<OtherSum> OtherSumsOf(ModelClass type)
+    {
+        Scan(type);
+        return _otherSums.TryGetValue(type, out var others) ? others : [];
+    }
+
+    /// <summary>What looks like attention in a class's own code and cannot be followed.</summary>
+    public IReadOnlyList<OtherAttention> OtherAttentionsOf(ModelClass type)
+    {
+        Scan(type);
+        return _otherAttentions.TryGetValue(type, out var others) ? others : [];
     }
 
     private static bool EndsInLayer(ResidualUse use) => use.Producer.Count > 0 && use.Producer[use.Producer.Count - 1].child.Shape == ChildShape.BuiltIn;
@@ -94,8 +112,32 @@ internal sealed class BodyScanner(ModelGraph graph, CancellationToken cancel)
             if ((node is InvocationExpressionSyntax call ? calls.Scan(call) : node is IdentifierNameSyntax name ? values.Scan(name) : null) is { } use)
                 uses.Add(use);
         // What the user marks is not found a second time where it is used.
-        if (uses.Any(use => use is AttentionUse { Input: null }))
+        var isMarked = uses.Any(use => use is AttentionUse { Input: null });
+        if (isMarked)
             uses.RemoveAll(use => use is AttentionUse { Input: not null });
-        return new ResidualFinder(graph, model, uses, cancel).AddTo(body);
+        var mayAdd = uses.Any(use => use is ResidualUse) || (uses.Any(use => use is LayerUse or NodeUse) && Sum.MayBeIn(body));
+        var mayAttend = !isMarked && AttentionFinder.MayBeIn(body);
+        if ((!mayAdd && !mayAttend) || BodyFlow.Of(body, model, cancel) is not { } flow)
+            return uses;
+        _natures ??= new ModuleNatures(graph, ModelOf, cancel);
+        if (mayAttend)
+            AddAttentions(type, body, model, flow, uses);
+        if (!mayAdd)
+            return InOrder(uses);
+        var finder = new ResidualFinder(graph.Known, _natures, uses);
+        var all = finder.AddTo(flow);
+        (_otherSums.TryGetValue(type, out var others) ? others : _otherSums[type] = []).AddRange(finder.Others);
+        return InOrder(all);
     }
+
+    private void AddAttentions(ModelClass type, SyntaxNode body, SemanticModel model, BodyFlow flow, List<Use> uses)
+    {
+        var finder = new AttentionFinder(flow, graph.Known, _natures!, uses.GroupBy(u => (SyntaxNode)u.Node).ToDictionary(g => g.Key, g => g.First()));
+        var method = body.Parent as MethodDeclarationSyntax;
+        uses.AddRange(finder.Find(method, method is null ? null : model.GetDeclaredSymbol(method, cancel)).ToList());
+        (_otherAttentions.TryGetValue(type, out var others) ? others : _otherAttentions[type] = []).AddRange(finder.Others);
+    }
+
+    /// <summary>In the order of the text, an outer one before what lies in it.</summary>
+    private static List<Use> InOrder(List<Use> uses) => [.. uses.OrderBy(use => use.Node.SpanStart).ThenByDescending(use => use.Node.Span.End)];
 }

@@ -43,19 +43,7 @@ internal sealed class CallScanner(ModelGraph graph, ModelClass type, SemanticMod
             return null;
         if (graph.ClassOf(receiver.Type) is { } composite && !graph.IsOpen(composite))
             return new NodeUse(call, receiver, composite, method, IsHooked: method.Name == "call");
-        var layer = new LayerUse(call, receiver, graph.Known.IsTensorToTensor(receiver.Type));
-        return IsResidualSum(layer, out var sum) ? new ResidualUse(call, layer, sum, false, []) : layer;
-    }
-
-    private static bool IsResidualSum(LayerUse layer, out BinaryExpressionSyntax? sum)
-    {
-        sum = null;
-        if (!layer.IsLayer || !layer.Receiver.IsDirect || !layer.Receiver.Type.Name.EndsWith("Norm", StringComparison.Ordinal) || layer.Receiver.Conditional is not null)
-            return false;
-        if (layer.Call.ArgumentList.Arguments is not [{ NameColon: null } argument])
-            return false;
-        sum = argument.Expression as BinaryExpressionSyntax;
-        return sum?.IsKind(SyntaxKind.AddExpression) == true;
+        return new LayerUse(call, receiver, graph.Known.IsTensorToTensor(receiver.Type));
     }
 
     private bool IsAttention(IMethodSymbol method) =>

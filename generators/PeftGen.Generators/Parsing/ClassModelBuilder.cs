@@ -34,7 +34,10 @@ internal sealed class ClassModelBuilder(
             Members: Members(type, siteNames, declaration).ToEquatable(),
             Bodies: methods.Select(m => BuildBody(type, m, rewriter, siteNames)).ToEquatable(),
             Abstractions: Abstractions(type).ToEquatable(),
-            Root: declared is null ? null : RootModelBuilder.Build(type, declared, siteNames.Input, graph, scanner, reach));
+            Root: declared is null ? null : RootModelBuilder.Build(type, declared, siteNames.Input, graph, scanner, reach))
+        {
+            OtherSums = sites.Bodies.Any(site => site.kind == SiteKind.Residual) && scanner.OtherSumsOf(type).Where(sum => sum.HasOutput).ToList() is { Count: > 0 } sums ? string.Join("; ", sums) : null,
+        };
     }
 
     /// <summary>What is emitted into a linear layer of the user's own.</summary>

@@ -80,7 +80,8 @@ internal sealed class Reachability
         SelfUse self => Methods.Contains(self.Method),
         ParameterUse parameter => IsCompiled(parameter.Target.owner, parameter.Target.child),
         ResidualUse residual => _sites.Bodies.Contains((type, SiteKind.Residual)) || (residual.Norm is { } norm && Reaches(type, norm)),
-        AttentionUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
+        NormedUse normed => _sites.Bodies.Contains((type, SiteKind.Residual)) || Reaches(type, normed.Norm),
+        AttentionSiteUse => _sites.Bodies.Contains((type, SiteKind.Attention)),
         PositionsUse => HasInputs,
         MethodGroupUse { Receiver: null } group => Methods.Contains(group.Method.OriginalDefinition),
         MethodGroupUse { Type: { } declaring } group => ReachesMethod(declaring, group.Method) && ReachesReceiver(type, group.Receiver!),
@@ -233,7 +234,7 @@ internal sealed class Reachability
     {
         var found = new HashSet<ISymbol>(SymbolEqualityComparer.Default);
         var bodies = scans.ToLookup(s => s.Symbol, SymbolEqualityComparer.Default);
-        var queue = new Queue<ISymbol>(scans.Where(s => IsModuleForward(s.Symbol) || s.Uses.Any(use => Settle(use) is LayerUse or ResidualUse && Reaches(s.Type, use))).Select(s => (ISymbol)s.Symbol));
+        var queue = new Queue<ISymbol>(scans.Where(s => IsModuleForward(s.Symbol) || s.Uses.Any(use => Settle(use) is LayerUse or ResidualUse or NormedUse && Reaches(s.Type, use))).Select(s => (ISymbol)s.Symbol));
         while (queue.Count > 0)
         {
             var method = queue.Dequeue();

@@ -71,6 +71,9 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                     Take(claim, place);
             }
 
+            if (claim.Kind == SiteKind.Attention)
+                ReportOtherAttentions(claim, items);
+
             // Of an optional list one item has to be there, if the user wrote it.
             if (!claim.Optional || (claim.IsWritten && inVain.Count == items.Count))
                 foreach (var (item, matched) in inVain)
@@ -119,12 +122,21 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             _inBodies[kind] = places = walker.Places.SelectMany(place => place.Kind switch
             {
                 PlaceKind.Module when kind == SiteKind.Residual => place.Owner.Lineage.SelectMany(t => scanner.ResidualsOf(t).Select(r => place with { Owner = t, Path = Join(place.Path, r.path) })),
-                PlaceKind.Module when kind == SiteKind.Attention => place.Owner.Lineage.Where(t => scanner.Scan(t).Any(m => m.Uses.Any(use => use is AttentionUse))).Select(t => place with { Owner = t }),
+                PlaceKind.Module when kind == SiteKind.Attention => place.Owner.Lineage.Where(t => scanner.Scan(t).Any(m => m.Uses.Any(use => use is AttentionSiteUse))).Select(t => place with { Owner = t }),
                 PlaceKind.Module when kind == SiteKind.Output => scanner.OutputOf(place.Owner) is { } type ? [place with { Owner = type }] : [],
                 PlaceKind.Layer when kind == SiteKind.Output => [place],
                 _ => Enumerable.Empty<Place>(),
             }).Distinct().ToList();
         return places;
+    }
+
+    /// <summary>Attention that the targets mean and that is not seen as such: it would be left out without a word.</summary>
+    private void ReportOtherAttentions(DeclaredClaim claim, IReadOnlyList<ResolvedItem> items)
+    {
+        foreach (var place in walker.Places.Where(p => p.Kind == PlaceKind.Module))
+            foreach (var type in place.Owner.Lineage.Where(_ => items.Any(item => Extents.Meets(claim.Kind, item, place))))
+                foreach (var other in scanner.OtherAttentionsOf(type))
+                    diagnostics.Add("PG065", other.Product.SyntaxTree, other.Product.Span, other.Product.ToString(), claim.Method.Name, other.Why);
     }
 
     private static string Join(string path, string name) => path.Length == 0 ? name : name.Length == 0 ? path : $"{path}.{name}";
@@ -140,7 +152,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             ReportNoSuchTarget(claim, span, item.Item);
         else
             diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, [new(DiagnosticProperties.Intrinsic, claim.Kind.ToString())], [item.Item.Text, root.Symbol.Name,
-                claim.Kind == SiteKind.Residual ? " that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)"
+                claim.Kind == SiteKind.Residual ? $" that adds a residual the compiler can see; write Residual.Add(h, r), with the sub-layer's output first{new SiteHints(scanner, walker).SumsLookedAt()}"
                 : claim.Kind == SiteKind.Attention ? " with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)"
                 : " of the kind that it needs"], new SiteHints(scanner, walker).For(claim.Kind));
     }

@@ -7,28 +7,27 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>Places below a root that look like sites, for the fix that marks them as such.</summary>
 internal sealed class SiteHints(BodyScanner scanner, PlaceWalker walker)
 {
+    private IEnumerable<ModelClass> Types => walker.Places.Where(p => p.Kind == PlaceKind.Module).SelectMany(p => p.Owner.Lineage).Distinct();
+
+    /// <summary>What to say about the sums that are no residuals; empty: there are none.</summary>
+    public string SumsLookedAt()
+    {
+        const int most = 6;
+        var sums = Types.SelectMany(scanner.OtherSumsOf).OrderByDescending(s => s.HasOutput).ThenBy(s => s.Syntax.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(s => s.Syntax.SpanStart).ToList();
+        return sums.Count == 0 ? "" : $". Sums that are no residuals: {string.Join("; ", sums.Take(most))}{(sums.Count > most ? $"; and {sums.Count - most} more" : "")}";
+    }
+
     /// <summary>Sums with a residual, or calls of attention.</summary>
     public IEnumerable<SyntaxNode> For(SiteKind kind)
     {
-        var scans = walker.Places.Where(p => p.Kind == PlaceKind.Module).SelectMany(p => p.Owner.Lineage).Distinct().SelectMany(scanner.Scan).ToList();
+        if (kind == SiteKind.Residual)
+            return Types.SelectMany(scanner.OtherSumsOf).Where(sum => sum.HasOutput && sum.Syntax is BinaryExpressionSyntax).Select(sum => (SyntaxNode)sum.Syntax).OrderBy(n => n.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(n => n.SpanStart);
+        var scans = Types.SelectMany(scanner.Scan).ToList();
         return scans.SelectMany(scan => kind switch
         {
-            SiteKind.Residual when scan.Symbol.Name == "forward" => Sums(scan),
             SiteKind.Attention => Attentions(scan),
             _ => [],
         }).OrderBy(n => n.SyntaxTree.FilePath, StringComparer.Ordinal).ThenBy(n => n.SpanStart);
-    }
-
-    /// <summary><c>x + mlp.forward(x)</c>, <c>residual + h</c> after <c>h = mlp.forward(h)</c>.</summary>
-    private static IEnumerable<SyntaxNode> Sums(MethodScan scan) => scan.Syntax.DescendantNodes().OfType<BinaryExpressionSyntax>()
-        .Where(sum => sum.IsKind(SyntaxKind.AddExpression) && IsOutput(scan, sum.Left) != IsOutput(scan, sum.Right) && (sum.Left is IdentifierNameSyntax || sum.Right is IdentifierNameSyntax));
-
-    /// <summary>Whether an expression is what a sub-layer returns, at once or through a variable.</summary>
-    private static bool IsOutput(MethodScan scan, ExpressionSyntax expression)
-    {
-        if (scan.Uses.Any(use => use is LayerUse or NodeUse or SelfUse && use.Node == expression))
-            return true;
-        return expression is IdentifierNameSyntax { Identifier.ValueText: var name } && Assignments.Last(scan.Syntax, name, expression.SpanStart) is { } value && value is not IdentifierNameSyntax && IsOutput(scan, value);
     }
 
     /// <summary><c>functional.scaled_dot_product_attention(q, k, v, mask)</c> on variables, where no mask of its own hides what is put in front.</summary>

@@ -42,7 +42,7 @@ internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelC
 }
 
 /// <summary>
-/// A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call; <c>r + mlp.forward(x)</c>, <c>x += …</c>, <c>x.add(…)</c> or <c>Residual.Add(h, r)</c>, without.
+/// A sum with a residual: <c>LayerNorm.forward(h + r)</c>, with the layer's call; <c>r + mlp.forward(x)</c>, <c>x += …</c>, <c>x.add(…)</c> or <c>Residual.Add(h, r)</c>, with the norm's call, if any, in a statement after it.
 /// </summary>
 /// <param name="Site">The expression that becomes the slot's call.</param>
 /// <param name="Norm">The call of the norm after the sum; null: none.</param>
@@ -50,12 +50,46 @@ internal sealed record ParameterUse(ExpressionSyntax Read, IReadOnlyList<(ModelC
 /// <param name="OutputIsLast">Whether the sub-layer's output is the second operand.</param>
 /// <param name="Producer">The children that the sub-layer's output comes from, from the own one inwards; empty: not known.</param>
 internal sealed record ResidualUse(
-    ExpressionSyntax Site, LayerUse? Norm, ExpressionSyntax? Sum, bool OutputIsLast, IReadOnlyList<(ModelClass owner, ModelChild child)> Producer) : Use(Site);
+    ExpressionSyntax Site, LayerUse? Norm, ExpressionSyntax? Sum, bool OutputIsLast, IReadOnlyList<(ModelClass owner, ModelChild child)> Producer) : Use(Site)
+{
+    /// <summary>Whether the norm's call holds the sum.</summary>
+    public bool IsWithinNorm => Norm?.Call == Site;
+}
+
+/// <summary>The norm of a sum that stands apart: <c>x = norm.forward(x)</c> after <c>x = h + r</c>. The sum runs it, and here nothing is left to do.</summary>
+/// <param name="Norm">The call.</param>
+/// <param name="Sum">The sum.</param>
+internal sealed record NormedUse(LayerUse Norm, ExpressionSyntax Sum) : Use(Norm.Call);
+
+/// <summary>A place where keys and values enter attention.</summary>
+internal abstract record AttentionSiteUse(ExpressionSyntax Place) : Use(Place);
 
 /// <summary>Keys and values on their way into attention: <c>Attention.Attach(x, q, k, v, mask)</c>, or <c>scaled_dot_product_attention(q, k, v, …)</c>.</summary>
 /// <param name="Call">The call.</param>
 /// <param name="Input">Of the latter, the parameter that is the attention's input; null: the call has it.</param>
-internal sealed record AttentionUse(InvocationExpressionSyntax Call, string? Input) : Use(Call);
+internal sealed record AttentionUse(InvocationExpressionSyntax Call, string? Input) : AttentionSiteUse(Call);
+
+/// <summary>Attention written by hand.</summary>
+/// <param name="Product">The product of queries and keys.</param>
+/// <param name="Input">The attention's input.</param>
+/// <param name="Queries">The product's first operand; it may be written twice.</param>
+/// <param name="Keys">The second.</param>
+/// <param name="IsTurned">Whether that is <c>[…, head_dim, keys]</c>.</param>
+/// <param name="Scores">What the softmax is given.</param>
+/// <param name="Masks">The masks on the way to it.</param>
+/// <param name="Shapes">Reads of the shape of the scores.</param>
+/// <param name="Values">What the weights are multiplied with; it may be written twice, and is known where the scores are computed.</param>
+/// <param name="QueryScale">By what the queries were multiplied; null: they were not.</param>
+/// <param name="KeyScale">The same, of the keys.</param>
+/// <param name="RowsFirst">Where heads are folded into the batch, whether those of a row follow each other; null: not seen.</param>
+internal sealed record HandAttentionUse(
+    ExpressionSyntax Product, string Input, ExpressionSyntax Queries, ExpressionSyntax Keys, bool IsTurned, ExpressionSyntax Scores, IReadOnlyList<MaskOperand> Masks, IReadOnlyList<ExpressionSyntax> Shapes, ExpressionSyntax Values,
+    string? QueryScale, string? KeyScale, bool? RowsFirst) : AttentionSiteUse(Product);
+
+/// <summary>What looks like attention written by hand, and cannot be followed.</summary>
+/// <param name="Product">The product of queries and keys.</param>
+/// <param name="Why">Why not.</param>
+internal sealed record OtherAttention(ExpressionSyntax Product, string Why);
 
 /// <summary>Positions on their way to their embedding: <c>Attention.Positions(positions)</c>.</summary>
 internal sealed record PositionsUse(InvocationExpressionSyntax Call) : Use(Call);

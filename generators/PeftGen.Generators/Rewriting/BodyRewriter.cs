@@ -50,7 +50,13 @@ internal sealed class BodyRewriter(Reachability reach, SiteNames sites, NameMode
                 case ResidualUse residual:
                     sites.Rewrite(residual);
                     break;
+                case NormedUse normed:
+                    sites.Rewrite(normed);
+                    break;
                 case AttentionUse attention:
+                    sites.Rewrite(attention);
+                    break;
+                case HandAttentionUse attention:
                     sites.Rewrite(attention);
                     break;
                 case PositionsUse positions:

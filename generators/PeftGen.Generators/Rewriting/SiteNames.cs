@@ -16,11 +16,12 @@ internal sealed class SiteNames
             foreach (var use in scanner.Scan(ancestor).SelectMany(m => m.Uses))
             {
                 var name = use is ResidualUse && sites.Bodies.Contains((ancestor, SiteKind.Residual)) ? paths[use].Length == 0 ? "residual" : paths[use].Replace('.', '_') + "_residual"
-                    : use is AttentionUse && sites.Bodies.Contains((ancestor, SiteKind.Attention)) ? "attention"
+                    : use is AttentionSiteUse && sites.Bodies.Contains((ancestor, SiteKind.Attention)) ? "attention"
                     : null;
                 if (name is null)
                     continue;
-                var free = Free(name);
+                // Of two attentions one runs: they are one site, in two ways to write it.
+                var free = use is AttentionSiteUse && _sites.Keys.OfType<AttentionSiteUse>().FirstOrDefault(other => Alternatives.Are(other.Node, use.Node)) is { } same && ancestor == type ? _sites[same].name : Free(name);
                 if (ancestor == type)
                     _sites[use] = (free, paths.TryGetValue(use, out var path) ? path : "");
             }
@@ -41,7 +42,7 @@ internal sealed class SiteNames
     public string? Input { get; }
 
     /// <summary>The sites of the class itself, in the order of its code.</summary>
-    public IEnumerable<(Use use, string name, string path)> Own => _sites.Select(pair => (pair.Key, pair.Value.name, pair.Value.path));
+    public IEnumerable<(Use use, string name, string path)> Own => _sites.Select(pair => (pair.Key, pair.Value.name, pair.Value.path)).GroupBy(site => site.name).Select(g => g.First());
 
     /// <summary>The name of a site; null where it is not compiled.</summary>
     public string? Of(Use use) => _sites.TryGetValue(use, out var site) ? site.name : null;

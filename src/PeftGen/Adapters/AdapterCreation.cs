@@ -11,6 +11,7 @@ internal sealed class AdapterCreation
 {
     private readonly nn.Module _host;
     private readonly List<MethodClaims> _methods;
+    private readonly HashSet<string> _otherSums = [];
     private readonly Dictionary<nn.Module, AdapterNode> _nodes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<nn.Module, LayerSlot> _layers = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Slot> _shared = [];
@@ -67,7 +68,7 @@ internal sealed class AdapterCreation
         }
 
         foreach (var method in _methods)
-            method.CheckAllFound(_compiled, _met, IsForFile);
+            method.CheckAllFound(_compiled, _met, IsForFile, _otherSums);
         made.Keep();
         root.Root = new AdapterRoot(
             _methods, _shared.Values.ToList(), _methodOf, Dropout,
@@ -110,6 +111,8 @@ internal sealed class AdapterCreation
     private void FillNode(AdapterNode node, nn.Module host, string path)
     {
         node.Path = path;
+        if (node.OtherSums is { } sums)
+            _otherSums.Add(sums);
         foreach (var member in node.Members(host))
         {
             var place = Join(path, member.Path);

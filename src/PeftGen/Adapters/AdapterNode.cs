@@ -61,6 +61,9 @@ public abstract class AdapterNode : nn.Module
     /// <param name="host">A module of the class that the node was generated for.</param>
     protected internal abstract IEnumerable<Member> Members(nn.Module host);
 
+    /// <summary>The sums in the class's code that are no residuals, with the reasons, for messages; null: there are none.</summary>
+    protected internal virtual string? OtherSums => null;
+
     /// <summary>What stands at a place; null where it is empty.</summary>
     /// <param name="name">The place's name.</param>
     protected T? At<T>(string name) where T : nn.Module => _members.TryGetValue(name, out var member) ? (T)member : null;

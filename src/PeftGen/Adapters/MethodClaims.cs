@@ -116,12 +116,14 @@ internal sealed class MethodClaims
     /// <param name="compiled">The paths of all compiled sites.</param>
     /// <param name="met">The claims for which a slot was made.</param>
     /// <param name="isForFile">Whether the values are a file's, which may name heads that only other models have.</param>
-    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met, bool isForFile)
+    /// <param name="otherSums">Sums in the model's code that are no residuals, with the reasons.</param>
+    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met, bool isForFile, IReadOnlyCollection<string> otherSums)
     {
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output, Optional: false } && !met.Contains(c)))
             throw new AdapterException(
                 $"{Method}: the targets '{claim.Claim.Targets}' meet no {claim.Claim.Kind.ToString().ToLowerInvariant()} site{(claim.Claim.LeaveOut is null ? "" : ", or leave all of them out")}. " +
-                $"Sites are compiled for the targets that the model's class declares, where the compiler sees them; write this on it: {Method}");
+                $"Sites are compiled for the targets that the model's class declares, where the compiler sees them; write this on it: {Method}" +
+                (claim.Claim.Kind == SiteKind.Residual && otherSums.Count > 0 ? $". Sums that are no residuals: {string.Join("; ", otherSums)}" : ""));
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();

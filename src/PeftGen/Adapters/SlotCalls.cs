@@ -53,14 +53,40 @@ public static class SlotCalls
     /// <param name="normSlot">The slot of the norm itself; null: none.</param>
     /// <param name="h">The sub-layer's output.</param>
     /// <param name="r">The residual.</param>
-    public static Tensor forward(this ResidualSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot, Tensor h, Tensor r)
+    /// <param name="hooks">Whether the norm's own hooks run.</param>
+    public static Tensor forward(
+        this ResidualSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot, Tensor h, Tensor r, bool hooks = false) =>
+        new ResidualCall(context, norm, normSlot, h, r, outputIsLast: false, hooks).Through(slot);
+
+    /// <summary>As <c>forward</c>, with the output added onto the residual: <c>N(r + h)</c>.</summary>
+    /// <param name="slot">The slot; null: the base's sum.</param>
+    /// <param name="context">The context of the root's call.</param>
+    /// <param name="norm">The norm after the sum; null: none.</param>
+    /// <param name="normSlot">The slot of the norm itself; null: none.</param>
+    /// <param name="r">The residual.</param>
+    /// <param name="h">The sub-layer's output.</param>
+    /// <param name="hooks">Whether the norm's own hooks run.</param>
+    public static Tensor onto(
+        this ResidualSlot? slot, ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot, Tensor r, Tensor h, bool hooks = false) =>
+        new ResidualCall(context, norm, normSlot, h, r, outputIsLast: true, hooks).Through(slot);
+
+    /// <summary>Adds a residual through its slot, into the output: <c>h.add_(r)</c>.</summary>
+    /// <inheritdoc cref="forward(ResidualSlot?, ForwardContext, nn.Module{Tensor, Tensor}?, LayerSlot?, Tensor, Tensor, bool)"/>
+    public static Tensor forward_(this ResidualSlot? slot, ForwardContext context, Tensor h, Tensor r) =>
+        slot is null ? h.add_(r) : Into(h, copy => slot.forward(context, null, null, copy, r));
+
+    /// <summary>Adds an output through the slot of its residual, into the residual: <c>r.add_(h)</c>.</summary>
+    /// <inheritdoc cref="onto(ResidualSlot?, ForwardContext, nn.Module{Tensor, Tensor}?, LayerSlot?, Tensor, Tensor, bool)"/>
+    public static Tensor onto_(this ResidualSlot? slot, ForwardContext context, Tensor r, Tensor h) =>
+        slot is null ? r.add_(h) : Into(r, copy => slot.onto(context, null, null, copy, h));
+
+    // Of a copy: the backward pass reads what the slot was given.
+    private static Tensor Into(Tensor target, Func<Tensor, Tensor> run)
     {
-        if (slot is not null)
-            return slot.forward(new ResidualCall(context, norm, normSlot), h, r);
-        if (norm is null)
-            return h + r;
-        using var sum = h + r;
-        return normSlot.forward(context, norm, sum);
+        using var before = target.clone();
+        using var sum = run(before);
+        target.copy_(sum);
+        return target;
     }
 
     /// <summary>Attaches prefixes through the slot of an attention site; see <see cref="Attention.Attach"/>.</summary>

@@ -114,12 +114,17 @@ public readonly struct ResidualCall
 {
     private readonly nn.Module<Tensor, Tensor>? _norm;
     private readonly LayerSlot? _normSlot;
+    private readonly bool _hooks;
+    private readonly bool _outputIsLast;
+    private readonly Tensor _h;
+    private readonly Tensor _r;
 
-    internal ResidualCall(ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot)
+    internal ResidualCall(ForwardContext context, nn.Module<Tensor, Tensor>? norm, LayerSlot? normSlot, Tensor h, Tensor r, bool outputIsLast, bool hooks)
     {
         Context = context;
         _norm = norm;
         _normSlot = normSlot;
+        (_h, _r, _outputIsLast, _hooks) = (h, r, outputIsLast, hooks);
     }
 
     /// <summary>The context of the root's call.</summary>
@@ -130,12 +135,41 @@ public readonly struct ResidualCall
 
     /// <summary>The same passage for some rows of the batch, through the norm's slot of those rows.</summary>
     internal Tensor forward(ResidualSlot? slot, ForwardContext context, Func<LayerSlot?, LayerSlot?> normSlot, Tensor h, Tensor r) =>
-        slot.forward(context, _norm, normSlot(_normSlot), h, r);
+        new ResidualCall(context, _norm, normSlot(_normSlot), h, r, _outputIsLast, _hooks).Through(slot);
+
+    /// <summary>Runs the passage: through the slot, or as the base where it is null.</summary>
+    internal Tensor Through(ResidualSlot? slot)
+    {
+        if (slot is not null)
+            return _norm is null ? SumLayout.Of(slot.forward(this, _h, _r), First, Second) : slot.forward(this, _h, _r);
+        if (_norm is null)
+            return First + Second;
+        using var sum = First + Second;
+        return Normed(sum);
+    }
+
+    /// <summary>The sum as the model writes it: of <c>r + h</c> and <c>h + r</c>, the first operand decides how the result lies in memory.</summary>
+    /// <param name="h">The sub-layer's output, or what becomes of it.</param>
+    /// <param name="r">The residual.</param>
+    /// <returns>A tensor that the caller owns.</returns>
+    public Tensor Sum(Tensor h, Tensor r) => _outputIsLast ? r + h : h + r;
 
     /// <summary>The norm after the sum, <c>N(x)</c>.</summary>
     /// <param name="x">The sum, <c>[batch, tokens, dim]</c>.</param>
     /// <returns>A tensor that the caller owns; a copy of <paramref name="x"/> where there is no norm.</returns>
-    public Tensor Norm(Tensor x) => _norm is null ? x.alias() : _normSlot.forward(Context, _norm, x);
+    public Tensor Norm(Tensor x)
+    {
+        if (_norm is null)
+            return x.alias();
+        using var laidOut = SumLayout.Of(x.alias(), First, Second);
+        return Normed(laidOut);
+    }
+
+    private Tensor First => _outputIsLast ? _r : _h;
+
+    private Tensor Second => _outputIsLast ? _h : _r;
+
+    private Tensor Normed(Tensor sum) => _hooks ? _normSlot.call(Context, _norm!, sum) : _normSlot.forward(Context, _norm!, sum);
 }
 
 /// <summary>A slot where keys and values enter attention.</summary>
@@ -148,7 +182,7 @@ public abstract class AttentionSlot(string path) : Slot(path)
     /// <param name="q">Queries <c>[batch, heads, tokens, head_dim]</c>.</param>
     /// <param name="k">Keys <c>[batch, kv_heads, keys, head_dim]</c>.</param>
     /// <param name="v">Values, as the keys.</param>
-    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none.</param>
+    /// <param name="mask">Additive mask, broadcastable to <c>[batch, heads, tokens, keys]</c>; null: none, or attention written by hand, which masks its scores itself: a mask that is returned is then added to them.</param>
     public abstract (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask);
 }
 

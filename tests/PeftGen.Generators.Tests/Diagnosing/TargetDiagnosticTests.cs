@@ -93,7 +93,7 @@ public class TargetDiagnosticTests
         """);
 
     [Theory]
-    [InlineData("Residuals", "'**' matches nothing below Model that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)")]
+    [InlineData("Residuals", "'**' matches nothing below Model that adds a residual the compiler can see; write Residual.Add(h, r), with the sub-layer's output first")]
     [InlineData("Attentions", "'**' matches nothing below Model with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)")]
     [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj")]
     public void NoSuchSiteInABody(string property, string message) => Marked.Reports("PG001", message, $$"""

@@ -63,7 +63,7 @@ internal sealed class BottleneckSlot : ResidualSlot
     public override Tensor forward(ResidualCall call, Tensor h, Tensor r)
     {
         using var x = Input(call, h, r);
-        using var state = State(call.Context, x, h, r);
+        using var state = State(call, x, h, r);
         return Output(call, state, r, h.dtype);
     }
 
@@ -73,7 +73,7 @@ internal sealed class BottleneckSlot : ResidualSlot
     {
         if (_values.Parallel || !_values.OriginalLnBefore)
             return Typed(_values.Parallel ? r : h);
-        using var sum = h + r;
+        using var sum = call.Sum(h, r);
         using var normed = call.Norm(sum);
         return Typed(normed);
 
@@ -81,10 +81,10 @@ internal sealed class BottleneckSlot : ResidualSlot
     }
 
     /// <summary>The update, added to the residual around the adapter.</summary>
-    private Tensor State(ForwardContext context, Tensor x, Tensor h, Tensor r)
+    private Tensor State(ResidualCall call, Tensor x, Tensor h, Tensor r)
     {
-        using var around = Around(x, h, r);
-        using var update = Update(context, x);
+        using var around = Around(call, x, h, r);
+        using var update = Update(call.Context, x);
         // A parallel adapter has nothing around it that its own norm could see.
         if (_normAfter is not null && _values.AdapterResidualBeforeLn && !_values.Parallel)
         {
@@ -97,11 +97,11 @@ internal sealed class BottleneckSlot : ResidualSlot
     }
 
     /// <summary>The residual around the adapter.</summary>
-    private Tensor Around(Tensor x, Tensor h, Tensor r) => _values switch
+    private Tensor Around(ResidualCall call, Tensor x, Tensor h, Tensor r) => _values switch
     {
         { Parallel: true } or { OriginalLnBefore: false } => h.alias(),
         { ResidualBeforeLn: AdapterResidual.AfterLn } => x.alias(),
-        { ResidualBeforeLn: AdapterResidual.PostAdd } => h + r,
+        { ResidualBeforeLn: AdapterResidual.PostAdd } => call.Sum(h, r),
         _ => h.alias(),
     };
 
@@ -132,7 +132,7 @@ internal sealed class BottleneckSlot : ResidualSlot
     {
         if (!_values.OriginalLnAfter)
             return state.dtype == type ? state.alias() : state.to(type);
-        using var sum = state + r;
+        using var sum = call.Sum(state, r);
         using var typed = sum.dtype == type ? null : sum.to(type);
         return call.Norm(typed ?? sum);
     }
