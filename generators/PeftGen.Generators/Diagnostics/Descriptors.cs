@@ -16,7 +16,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already declares '{1}', which PeftGen emits; rename it");
     public static readonly DiagnosticDescriptor CannotFollow = Error("PG010", "Call cannot be followed", "this use of {0} cannot be followed into an adapter: {1}");
     public static readonly DiagnosticDescriptor RoleFound = new("PG011", "Role found by family name", "'{0}' stands for {1}", "PeftGen", DiagnosticSeverity.Info, true, helpLinkUri: Page("PG011"));
-    public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' lies below {1}.{2}, whose class {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
+    public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' {1} below {2} {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
     public static readonly DiagnosticDescriptor GroupName = Error("PG013", "Group cannot be named so", "the group '{0}' {1}; give it another name");
 
     public static readonly DiagnosticDescriptor WeightPastModule = new("PG014", "Weight read past its module", "{0} is read past its module, so what the adapter does to it is computed whole in each call; call {1} instead", "PeftGen", DiagnosticSeverity.Warning, true, helpLinkUri: Page("PG014"));
@@ -59,11 +59,15 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
     public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
 
+    public static readonly DiagnosticDescriptor UndefinedValue = Error("PG060", "Value has no name", "{0} is {1}, which is no member of {2}; write one of {3}");
+    public static readonly DiagnosticDescriptor NothingTrains = Error("PG061", "Nothing to train", "'{0}' finds nothing to train below {1}, so the adapter would be empty: {2}; choose other targets or another method");
+    public static readonly DiagnosticDescriptor NothingRuns = Warning("PG062", "Nothing runs the adapter", "[{0}] stands on {1}, no public method of which runs a target, so no adapter could be run; write a forward, or put the attribute on the class that runs it");
+
     public static DiagnosticDescriptor ById(string id) => All.First(d => d.Id == id);
 
-    private static IEnumerable<DiagnosticDescriptor> All =>
+    public static IEnumerable<DiagnosticDescriptor> All =>
         [NoSuchTarget, NeverCalled, CannotCarry, NotPartial, NotAModule, OutOfRange, MalformedTargets, Exclusive, NameClash, CannotFollow, RoleFound, OtherAssembly, GroupName, WeightPastModule,
-            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock];
+            StateWritten, NotCompiledCandidate, NoSuchPattern, RoleOfSeveral, SharedMerge, NotWithin, NothingConcrete, Repeated, LeavesOutNothing, NotRegistered, PropertyKey, RegisteredAs, BadName, InputNoTensor, NoGradients, LargerThanLayer, FileLocal, RunsInConstructor, CannotMerge, DynamicCall, SiteInLoop, UnknownPart, BadFused, NeverCalledByPattern, AliasOfTwo, LanguageVersion, CannotCheckpoint, MissingInput, NoEffect, Contradiction, UnknownName, DoesNotFit, NoLayerOfRole, PatternMeetsNothing, NoSuchBlock, UndefinedValue, NothingTrains, NothingRuns];
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

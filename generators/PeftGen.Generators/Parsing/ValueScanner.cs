@@ -25,7 +25,7 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
 
     private ParameterUse? OwnParameter(IdentifierNameSyntax name)
     {
-        var isOwn = name.Parent is not MemberAccessExpressionSyntax access || access.Expression == name || access.Expression is ThisExpressionSyntax;
+        var isOwn = !IsOfAnother(name) && (name.Parent is not MemberAccessExpressionSyntax access || access.Expression == name || access.Expression is ThisExpressionSyntax);
         if (!isOwn || model.GetSymbolInfo(name, cancel).Symbol is not { } symbol || type.Find(symbol) is not { } child)
             return null;
         var read = Whole(name);
@@ -46,6 +46,8 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
 
     private MethodGroupUse? MethodGroup(IdentifierNameSyntax name)
     {
+        if (IsOfAnother(name))
+            return null;
         ExpressionSyntax whole = name.Parent is MemberAccessExpressionSyntax access && access.Name == name ? access : name;
         if (whole.Parent is InvocationExpressionSyntax call && call.Expression == whole || whole.Parent is MemberAccessExpressionSyntax or TypeArgumentListSyntax or QualifiedNameSyntax || IsInNameOf(whole))
             return null;
@@ -63,8 +65,11 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
     private PropertyUse? Property(IdentifierNameSyntax name)
     {
         var whole = Whole(name);
-        return !IsInNameOf(whole) && model.GetSymbolInfo(name, cancel).Symbol is IPropertySymbol property && type.Find(property) is null && type.Has(property) ? new PropertyUse(whole, property) : null;
+        return !IsOfAnother(name) && !IsInNameOf(whole) && model.GetSymbolInfo(name, cancel).Symbol is IPropertySymbol property && type.Find(property) is null && type.Has(property) ? new PropertyUse(whole, property) : null;
     }
+
+    /// <summary><c>next?.forward</c>: what another object of the same class has.</summary>
+    private static bool IsOfAnother(IdentifierNameSyntax name) => name.Parent is MemberBindingExpressionSyntax;
 
     private static ExpressionSyntax Whole(IdentifierNameSyntax name) =>
         name.Parent is MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax } own && own.Name == name ? own : name;

@@ -10,7 +10,7 @@ public class TargetDiagnosticTests
     [InlineData("\"[|q_porj|]\"", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     [InlineData("\"q_proj, [|v_prj|] ,act\"", "'v_prj' matches nothing below Model; did you mean 'v_proj'?")]
     [InlineData("\"q_proj,[|attn.v_proj|]\"", "'attn.v_proj' matches nothing below Model; did you mean 'v_proj'?")]
-    [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj")]
+    [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")]
     [InlineData("[|@\"q_porj\"|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     [InlineData("[|Names.Wrong|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     public void NoSuchTarget(string targets, string message)
@@ -95,7 +95,7 @@ public class TargetDiagnosticTests
     [Theory]
     [InlineData("Residuals", "'**' matches nothing below Model that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)")]
     [InlineData("Attentions", "'**' matches nothing below Model with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)")]
-    [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj")]
+    [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")]
     public void NoSuchSiteInABody(string property, string message) => Marked.Reports("PG001", message, $$"""
         [Touch({{property}} = "[|{{(property == "Parameters" ? "nothing" : "**")}}|]")]
         {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
@@ -106,7 +106,7 @@ public class TargetDiagnosticTests
     public void ModulesToSaveThatAreNowhere()
     {
         Marked.Reports(
-            [("PG001", "'v_prj' matches nothing below Model; did you mean 'v_proj'?"), ("PG001", "'classifier' matches nothing below Model; there are act, q_proj, v_proj")], $$"""
+            [("PG001", "'v_prj' matches nothing below Model; did you mean 'v_proj'?"), ("PG001", "'classifier' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")], $$"""
             [Scale(targets: "q_proj", ModulesToSave = "[|v_prj|],[|classifier|]")]
             {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
             """);
@@ -165,7 +165,7 @@ public class TargetDiagnosticTests
     [InlineData("\"q_proj,[|v-proj|]\"", "'v-proj' contains '-'; write names, dots, * and **, or begin with 'regex:'")]
     [InlineData("\"[|a..b|]\"", "'a..b' has an empty segment between dots")]
     [InlineData("\"[|q*|],v_proj\"", "'q*' mixes * with letters in 'q*'; * stands for a whole segment")]
-    [InlineData("\"[|regex:(|]\"", "'(' is no regular expression: Invalid pattern '\\A(?:()\\z' at offset 9. Not enough )'s.")]
+    [InlineData("\"[|regex:(|]\"", "'(' is no regular expression that PeftGen can match: a '(' has no ')'")]
     public void MalformedTargets(string targets, string message) => Marked.Reports("PG007", message, $$"""
         [Scale(targets: {{targets}})]
         {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
