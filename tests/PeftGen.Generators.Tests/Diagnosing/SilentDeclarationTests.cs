@@ -29,8 +29,8 @@ public class SilentDeclarationTests
     public void NoTargets(string attribute, string message) => Marked.Reports("PG007", message, Model(attribute), program: false);
 
     [Theory]
-    [InlineData("Bias = [|(LoRABias)7|]", "Bias is 7, which is no member of LoRABias; write one of LoRABias.None, LoRABias.All, LoRABias.LoRAOnly")]
-    [InlineData("Bias = [|(LoRABias)(-1)|]", "Bias is -1, which is no member of LoRABias; write one of LoRABias.None, LoRABias.All, LoRABias.LoRAOnly")]
+    [InlineData("Bias = [|(LoRABias)7|]", "Bias is 7, which is no member of LoRABias; write one of LoRABias.None, LoRABias.All, LoRABias.LoraOnly")]
+    [InlineData("Bias = [|(LoRABias)(-1)|]", "Bias is -1, which is no member of LoRABias; write one of LoRABias.None, LoRABias.All, LoRABias.LoraOnly")]
     public void UndefinedValues(string value, string message) => Marked.Reports("PG060", message, Model($"LoRA(targets: \"q_proj\", {value})"), program: false);
 
     [Theory]

@@ -95,7 +95,7 @@ public class TargetDiagnosticTests
     [Theory]
     [InlineData("Residuals", "'**' matches nothing below Model that adds a residual the compiler can see; write N.forward(h + r) with a norm, or Residual.Add(h, r)")]
     [InlineData("Attentions", "'**' matches nothing below Model with an attention the compiler can see; write (k, v, mask) = Attention.Attach(x, q, k, v, mask)")]
-    [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")]
+    [InlineData("Parameters", "'nothing' matches nothing below Model; there are act, q_proj, v_proj")]
     public void NoSuchSiteInABody(string property, string message) => Marked.Reports("PG001", message, $$"""
         [Touch({{property}} = "[|{{(property == "Parameters" ? "nothing" : "**")}}|]")]
         {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
@@ -106,7 +106,7 @@ public class TargetDiagnosticTests
     public void ModulesToSaveThatAreNowhere()
     {
         Marked.Reports(
-            [("PG001", "'v_prj' matches nothing below Model; did you mean 'v_proj'?"), ("PG001", "'classifier' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")], $$"""
+            [("PG001", "'v_prj' matches nothing below Model; did you mean 'v_proj'?"), ("PG001", "'classifier' matches nothing below Model; there are act, q_proj, v_proj")], $$"""
             [Scale(targets: "q_proj", ModulesToSave = "[|v_prj|],[|classifier|]")]
             {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}
             """);
