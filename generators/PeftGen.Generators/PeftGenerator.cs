@@ -1,10 +1,8 @@
-using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
 using PeftGen.Generators.Diagnostics;
 using PeftGen.Generators.Emission;
-using PeftGen.Generators.Model;
 using PeftGen.Generators.Outlining;
 
 namespace PeftGen.Generators;
@@ -53,24 +51,20 @@ public sealed class PeftGenerator : IIncrementalGenerator
         var report = models.SelectMany(static (result, _) => result.Report is { } asked ? new[] { asked } : []).Combine(reports.Select(static (report, _) => report.folder));
         context.RegisterSourceOutput(report, static (output, pair) => output.AddSource(ReportEmitter.HintName, SourceText.From(ReportEmitter.Emit(pair.Left, pair.Right), _utf8)));
 
-        // Diagnostics leave by an output of their own, with locations in real syntax trees, so that #pragma and severities work.
+        // Diagnostics leave by an output of their own, with locations in real syntax trees, so that #pragma and severities work. Editors take them from an analyzer.
         var diagnostics = models.Select(static (result, _) => result.Diagnostics).WithTrackingName(DiagnosticsStep);
-        context.RegisterSourceOutput(diagnostics.Combine(context.CompilationProvider), static (output, pair) => Report(output, pair.Left, pair.Right));
+        var isEditing = context.AnalyzerConfigOptionsProvider.Select(static (options, _) => Property(options, "DesignTimeBuild") == "true");
+        context.RegisterSourceOutput(diagnostics.Combine(context.CompilationProvider).Combine(isEditing), static (output, pair) =>
+        {
+            foreach (var diagnostic in pair.Right ? default : pair.Left.Left)
+                output.ReportDiagnostic(ReportedDiagnostics.Of(diagnostic, pair.Left.Right));
+        });
+        context.RegisterSourceOutput(diagnostics.Combine(isEditing), static (output, pair) =>
+        {
+            if (pair.Right && pair.Left.Count > 0)
+                output.AddSource(HandedDiagnostics.HintName, SourceText.From(HandedDiagnostics.Write(pair.Left), _utf8));
+        });
     }
 
     private static string Property(AnalyzerConfigOptionsProvider options, string name) => options.GlobalOptions.TryGetValue("build_property." + name, out var value) ? value : "";
-
-    private static void Report(SourceProductionContext output, EquatableArray<DiagnosticModel> diagnostics, Compilation compilation)
-    {
-        foreach (var diagnostic in diagnostics)
-        {
-            var location = LocationOf(compilation, diagnostic.File, diagnostic.Span);
-            var places = diagnostic.Places.Select(p => LocationOf(compilation, p.File, p.Span));
-            var properties = diagnostic.Properties.ToImmutableDictionary(p => p.Name, p => (string?)p.Value);
-            output.ReportDiagnostic(Diagnostic.Create(Descriptors.ById(diagnostic.Id), location, places, properties, diagnostic.Arguments.ToArray<object>()));
-        }
-    }
-
-    private static Location LocationOf(Compilation compilation, string file, TextSpan span) =>
-        compilation.SyntaxTrees.FirstOrDefault(t => t.FilePath == file && span.End <= t.Length) is { } tree ? Location.Create(tree, span) : Location.None;
 }

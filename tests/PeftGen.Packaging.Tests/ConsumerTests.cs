@@ -26,6 +26,43 @@ public sealed class ConsumerTests(PackedLibrary packed)
         Assert.Contains("unmerged equals base True", printed);
     }
 
+    /// <summary>Restoring says so, in place of the compiler, which would find no attribute.</summary>
+    [Fact]
+    public async Task A_project_for_a_framework_without_the_library_is_refused_when_it_is_restored()
+    {
+        var project = Path.Combine(packed.Root, "older");
+        CopyConsumer(project);
+        WriteSources(project);
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => DotnetCommand.RunAsync(
+            project, TestContext.Current.CancellationToken,
+            "restore", "-p:TargetFramework=net8.0", $"-p:ConsumedPeftGen={BuildFacts.PeftGenVersion}", $"-p:ConsumedTorchSharp={BuildFacts.TorchSharpVersion}",
+            $"-p:RestorePackagesPath={Path.Combine(packed.Root, "packages")}"));
+        Assert.Contains("NU1202", refused.Message);
+        Assert.Contains("net10.0", refused.Message);
+    }
+
+    /// <summary>As somebody's editor and <c>dotnet format</c> find the package's fixes.</summary>
+    [Fact]
+    public async Task Dotnet_format_applies_the_fixes()
+    {
+        var project = Path.Combine(packed.Root, "formatted");
+        CopyConsumer(project);
+        WriteSources(project);
+        var model = Path.Combine(project, "Model.cs");
+        var written = await File.ReadAllTextAsync(model, TestContext.Current.CancellationToken);
+        Assert.Contains("public partial class Model", written);
+        await File.WriteAllTextAsync(model, written.Replace("public partial class Model", "public class Model", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        // The command takes no properties, and its project is read as it stands.
+        foreach (var file in Directory.EnumerateFiles(project, "*.csproj"))
+            await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))
+                .Replace("$(ConsumedPeftGen)", BuildFacts.PeftGenVersion, StringComparison.Ordinal).Replace("$(ConsumedTorchSharp)", BuildFacts.TorchSharpVersion, StringComparison.Ordinal)
+                .Replace("<OutputType>", $"<RestorePackagesPath>{Path.Combine(packed.Root, "packages")}</RestorePackagesPath><OutputType>", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+
+        await DotnetCommand.RunAsync(project, TestContext.Current.CancellationToken, "restore");
+        await DotnetCommand.RunAsync(project, TestContext.Current.CancellationToken, "format", "analyzers", "--no-restore", "--diagnostics", "PG004", "--severity", "error");
+        Assert.Equal(written, await File.ReadAllTextAsync(model, TestContext.Current.CancellationToken));
+    }
+
     private static void CopyConsumer(string project)
     {
         Directory.CreateDirectory(project);

@@ -18,6 +18,9 @@ internal sealed record CheckContext(
     /// <summary>How layers are made.</summary>
     public Creations Creations { get; } = new(Graph, Scanner);
 
+    /// <summary>Whether a class stands below a root for sure, and not only may, in an abstract place.</summary>
+    public bool IsCertain(ModelClass type) => Walkers.Values.Any(walker => walker.Certain.Contains(type));
+
     /// <summary>The compiled methods of compiled classes.</summary>
     public IEnumerable<MethodScan> Compiled => Reach.Classes.SelectMany(Scanner.Scan).Where(scan => Reach.Methods.Contains(scan.Symbol));
 }
@@ -30,6 +33,7 @@ internal static class ModelChecks
         DeclarationChecks.Run(context);
         ExclusionChecks.Run(context);
         HostChecks.Run(context);
+        EmptyChecks.Run(context);
         SizeChecks.Run(context);
         PatternChecks.Run(context);
         BlockChecks.Run(context);

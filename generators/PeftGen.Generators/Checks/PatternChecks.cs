@@ -28,7 +28,7 @@ internal static class PatternChecks
         // What is named only at run time may be anything.
         if (isByBlock || sites.Count == 0 || sites.Any(place => place.Type is null))
             return;
-        foreach (var entry in entries.Where(e => !sites.Any(place => Extents.Numbered(place.Path).Any(e.Path.IsMatch))))
+        foreach (var entry in entries.Where(e => !sites.Any(place => e.Path.MatchesSome(place.Path))))
         {
             var near = sites.Select(place => place.Path.Substring(place.Path.LastIndexOf('.') + 1)).Where(name => name != "*").Distinct()
                 .Select(name => (name, distance: EditDistance.Between(entry.Key, name))).Where(n => n.distance <= Math.Max(2, n.name.Length / 3)).OrderBy(n => n.distance).ThenBy(n => n.name, StringComparer.Ordinal).Select(n => n.name).Take(3).ToList();

@@ -15,7 +15,7 @@ internal static class SizeChecks
         foreach (var method in context.Roots.Values.SelectMany(m => m))
         {
             foreach (var parameter in method.Data.AttributeConstructor!.Parameters.Where(p => DeclaredMethod.Has(p, "BoundedBySizeAttribute")))
-                CheckLarger(context, method, parameter, [.. context.Matches.Where(m => m.IsSite && m.Claim.Method == method && m.Place.Kind == PlaceKind.Layer)]);
+                CheckLarger(context, method, parameter, [.. context.Matches.Where(m => m.IsSite && m.Claim.Method == method && m.Place.Kind == PlaceKind.Layer && context.IsCertain(m.Place.Owner))]);
             foreach (var property in DeclaredMethod.Properties(method.Type))
             {
                 foreach (var fits in DeclaredMethod.AttributesOf(property, "FitsAttribute"))

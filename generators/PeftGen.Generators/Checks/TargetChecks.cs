@@ -24,15 +24,20 @@ internal static class TargetChecks
     /// <summary>An item whose sites earlier items have already.</summary>
     private static void CheckRepeats(CheckContext context, DeclaredClaim claim, List<TargetMatch> matches)
     {
-        var taken = new HashSet<string>();
+        // A list's elements are one place, of which a target may mean some: only what earlier ones mean whole is taken, or what they mean in the same words.
+        var (taken, written) = (new HashSet<string>(), new HashSet<string>());
         foreach (var item in matches.GroupBy(m => m.Item).OrderBy(g => g.Key.Item.Start))
         {
-            var paths = item.SelectMany(m => m.Claim.Kind == SiteKind.Layer && m.Item.PartsOf(m.Place.Candidate) is { } parts ? parts.Select(part => $"{m.Place.Path}[{part}]") : [m.Place.Path]).ToList();
-            if (taken.Count > 0 && paths.All(path => taken.Contains(path) || taken.Contains(path.Split('[')[0])))
+            var met = item.SelectMany(m => PathsOf(m).Select(path => (path, isWhole: Extents.Of(claim.Kind, m.Item, m.Place) == Extent.All))).ToList();
+            if (!written.Add(item.Key.Item.Text) || met.All(m => taken.Contains(m.path) || taken.Contains(m.path.Split('[')[0])))
                 context.Diagnostics.Add("PG022", claim.Method.Syntax.SyntaxTree, claim.SpanOf(item.Key.Item), item.Key.Item.Text);
-            taken.UnionWith(paths);
+            taken.UnionWith(met.Where(m => m.isWhole).Select(m => m.path));
         }
     }
+
+    /// <summary>The place's path, or that of each part of it that is meant.</summary>
+    private static IEnumerable<string> PathsOf(TargetMatch match) =>
+        match.Claim.Kind == SiteKind.Layer && match.Item.PartsOf(match.Place.Candidate) is { } parts ? parts.Select(part => $"{match.Place.Path}[{part}]") : [match.Place.Path];
 
     /// <summary>Lists of targets that pick from another list: what they name has to be among its sites.</summary>
     private static void CheckParts(CheckContext context, DeclaredMethod method, string attribute, string id)
@@ -41,8 +46,16 @@ internal static class TargetChecks
         {
             if (DeclaredMethod.AttributesOf(property, attribute).FirstOrDefault() is not { ConstructorArguments: [{ Value: string whole }] } relation)
                 continue;
-            if (method.PlaceOf(property.Name).argument is null || property.Type.SpecialType != SpecialType.System_String || method.ValueOf(property.Name)?.Value is not string text || text.Length == 0 || !TargetList.TryParse(text, out var list, out _))
+            if (method.PlaceOf(property.Name).argument is null || property.Type.SpecialType != SpecialType.System_String || method.ValueOf(property.Name)?.Value is not string text
+                // Within a list none may be meant; who leaves out has something to leave out.
+                || (text.Length == 0 && attribute == "WithinAttribute"))
                 continue;
+            if (!TargetList.TryParse(text, out var list, out var error))
+            {
+                context.Diagnostics.Add("PG007", method.Syntax.SyntaxTree, DeclaredClaim.SpanIn(method, property.Name, error.Start, error.Length), error.Message);
+                continue;
+            }
+
             var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).ToList();
             foreach (var item in list.Resolve([.. sites.Select(m => m.Place.Candidate)]).Items)
             {

@@ -11,6 +11,7 @@ internal static class ValueChecks
     public static void Run(DeclaredMethod method, DiagnosticList diagnostics)
     {
         CheckRanges(method, diagnostics);
+        CheckMembers(method, diagnostics);
         CheckAtLeastOne(method, diagnostics);
         foreach (var property in DeclaredMethod.Properties(method.Type))
         {
@@ -36,6 +37,28 @@ internal static class ValueChecks
                 diagnostics.Add("PG006", method.Syntax.SyntaxTree, method.PlaceOf(name).span, isList ? $"a number of {name}" : name, Text(number), method.Name, Text(min), Text(max));
         }
     }
+
+    /// <summary>Numbers that were cast to an enum and name none of its members.</summary>
+    private static void CheckMembers(DeclaredMethod method, DiagnosticList diagnostics)
+    {
+        var parameters = method.Data.AttributeConstructor!.Parameters.Select((p, i) => (p.Name, value: method.Data.ConstructorArguments[i]));
+        foreach (var (name, value) in parameters.Concat(method.Data.NamedArguments.Select(n => (Name: n.Key, value: n.Value))))
+            foreach (var given in value.Kind == TypedConstantKind.Array ? value.IsNull ? [] : value.Values.AsEnumerable() : [value])
+                if (given is { Kind: TypedConstantKind.Enum, IsNull: false, Type: { } type } && !IsMember(type, Bits(given.Value)))
+                    diagnostics.Add("PG060", method.Syntax.SyntaxTree, method.PlaceOf(name).span, method.WrittenName(name), Convert.ToString(given.Value, CultureInfo.InvariantCulture)!, type.Name,
+                        string.Join(", ", MembersOf(type).Select(m => $"{type.Name}.{m.Name}")));
+    }
+
+    private static bool IsMember(ITypeSymbol type, long value)
+    {
+        var members = MembersOf(type).Select(m => Bits(m.ConstantValue)).ToList();
+        var isSet = type.GetAttributes().Any(a => a.AttributeClass?.Name == "FlagsAttribute");
+        return members.Contains(value) || (isSet && value != 0 && (value & ~members.Aggregate(0L, (all, one) => all | one)) == 0);
+    }
+
+    private static long Bits(object? value) => value is ulong large ? unchecked((long)large) : Convert.ToInt64(value, CultureInfo.InvariantCulture);
+
+    private static IEnumerable<IFieldSymbol> MembersOf(ITypeSymbol type) => type.GetMembers().OfType<IFieldSymbol>().Where(f => f.HasConstantValue);
 
     /// <summary>The number, or the numbers of a list or a pattern.</summary>
     private static IEnumerable<double> Numbers(TypedConstant value) =>

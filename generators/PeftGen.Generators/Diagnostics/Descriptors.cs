@@ -17,7 +17,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already declares '{1}', which PeftGen emits; rename it");
     public static readonly DiagnosticDescriptor CannotFollow = Error("PG010", "Call cannot be followed", "this use of {0} cannot be followed into an adapter: {1}");
     public static readonly DiagnosticDescriptor RoleFound = new("PG011", "Role found by family name", "'{0}' stands for {1}", "PeftGen", DiagnosticSeverity.Info, true, helpLinkUri: Page("PG011"));
-    public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' lies below {1}.{2}, whose class {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
+    public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' {1} below {2} {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
     public static readonly DiagnosticDescriptor GroupName = Error("PG013", "Group cannot be named so", "the group '{0}' {1}; give it another name");
 
     public static readonly DiagnosticDescriptor WeightPastModule = new("PG014", "Weight read past its module", "{0} is read past its module, so what the adapter does to it is computed whole in each call; call {1} instead", "PeftGen", DiagnosticSeverity.Warning, true, helpLinkUri: Page("PG014"));
@@ -64,11 +64,16 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor LibraryCalls = Error("PG052", "Library calls a target's method", "{0} reaches a target and overrides a method of {1}, whose forward is a library's and calls it without an adapter; override forward here, and call {0} there");
     public static readonly DiagnosticDescriptor AttentionNotSeen = Warning("PG065", "Attention cannot be followed",
         "'{0}' looks like the scores of an attention that {1} should reach, but {2}; write (k, v, mask) = Attention.Attach(x, q, k, v, mask) before it, and use what it returns");
+    public static readonly DiagnosticDescriptor UndefinedValue = Error("PG060", "Value has no name", "{0} is {1}, which is no member of {2}; write one of {3}");
+    public static readonly DiagnosticDescriptor NothingTrains = Error("PG061", "Nothing to train", "'{0}' finds nothing to train below {1}, so the adapter would be empty: {2}; choose other targets or another method");
+    public static readonly DiagnosticDescriptor NothingRuns = Warning("PG062", "Nothing runs the adapter", "[{0}] stands on {1}, no public method of which runs a target, so no adapter could be run; write a forward, or put the attribute on the class that runs it");
 
     public static DiagnosticDescriptor ById(string id) => _all[id];
 
     private static readonly Dictionary<string, DiagnosticDescriptor> _all = typeof(Descriptors).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (DiagnosticDescriptor)field.GetValue(null)!).ToDictionary(descriptor => descriptor.Id);
+
+    public static IEnumerable<DiagnosticDescriptor> All => _all.Values;
 
     private static DiagnosticDescriptor Error(string id, string title, string message) => Create(id, title, message, DiagnosticSeverity.Error);
 

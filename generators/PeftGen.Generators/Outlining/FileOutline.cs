@@ -9,7 +9,7 @@ namespace PeftGen.Generators.Outlining;
 /// <param name="Declaration">The class, or a part of it.</param>
 /// <param name="Attributes">The simple names of the attributes on this part.</param>
 /// <param name="Bases">The simple names of what this part derives from.</param>
-internal sealed record ClassOutline(ClassDeclarationSyntax Declaration, IReadOnlyList<string> Attributes, IReadOnlyList<string> Bases)
+internal sealed record ClassOutline(TypeDeclarationSyntax Declaration, IReadOnlyList<string> Attributes, IReadOnlyList<string> Bases)
 {
     public string Name => Declaration.Identifier.ValueText;
 }
@@ -57,9 +57,9 @@ internal sealed class FileOutline
                     Read(inner.Members);
                     break;
                 case TypeDeclarationSyntax type:
-                    if (type is ClassDeclarationSyntax declaration && (type.AttributeLists.Count > 0 || type.BaseList is not null))
+                    if (type is ClassDeclarationSyntax or RecordDeclarationSyntax { ClassOrStructKeyword.RawKind: not (int)SyntaxKind.StructKeyword } && (type.AttributeLists.Count > 0 || type.BaseList is not null))
                         Classes.Add(new ClassOutline(
-                            declaration,
+                            type,
                             [.. type.AttributeLists.SelectMany(list => list.Attributes).Select(a => SimpleNameOf(a.Name))],
                             [.. type.BaseList?.Types.Select(t => SimpleNameOf(t.Type)) ?? []]));
                     Read(type.Members);

@@ -23,6 +23,10 @@ internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
         || (IsOneOf(child.Type, "Linear", "FastLinear", "Convolution", "LayerNorm", "GroupNorm", "NormBase") && ArgumentsOf(child) is { } arguments
             && (parameter == "bias" ? _biases : _affine).Where(arguments.ContainsKey).Select(name => arguments[name]).ToList() is { Count: > 0 } switches && switches.All(value => value is true));
 
+    /// <summary>Whether a layer is sure to be without a parameter, <c>weight</c> or <c>bias</c>: <c>Linear(4, 4, hasBias: false)</c>.</summary>
+    public bool Lacks(ModelChild child, string parameter) =>
+        ArgumentsOf(child) is { } arguments && (parameter == "bias" ? _biases : _affine).Any(name => arguments.TryGetValue(name, out var value) && value is false);
+
     /// <summary>Whether a type is one of TorchSharp's layers, or this library's, or derives from one.</summary>
     private static bool IsOneOf(ITypeSymbol type, params string[] names)
     {
@@ -44,8 +48,19 @@ internal sealed class Creations(ModelGraph graph, BodyScanner scanner)
     {
         if (!child.IsList || child.IsNullable || AssignedValues.AccessesTo(child).Any(name => name is "Add" or "add" or "append" or "insert" or "extend" or "Insert" or "AddRange" or "Remove" or "RemoveAt" or "Clear"))
             return null;
-        return CallThatMakes(child) is { } call && call.arguments is [{ ArgumentKind: ArgumentKind.ParamArray, Value: IArrayCreationOperation { Initializer.ElementValues: var elements } }] ? elements.Length : null;
+        return CallThatMakes(child) is not { } call ? null
+            : call.arguments is [{ ArgumentKind: ArgumentKind.ParamArray, Value: IArrayCreationOperation { Initializer.ElementValues: var elements } }] ? elements.Length
+            : call.arguments is [{ Value: var only }] ? CountIn(only) : null;
     }
+
+    /// <summary>The number in <c>Enumerable.Range(0, 12).Select(_ => new Block()).ToArray()</c>.</summary>
+    private static int? CountIn(IOperation value) => value switch
+    {
+        IConversionOperation conversion => CountIn(conversion.Operand),
+        IInvocationOperation { TargetMethod: { Name: "Range", ContainingType.Name: "Enumerable" }, Arguments: [_, { Value.ConstantValue: { HasValue: true, Value: int count } }] } => count,
+        IInvocationOperation { TargetMethod: { Name: "Select" or "ToArray" or "ToList", ContainingType.Name: "Enumerable" }, Arguments: [{ Value: var source }, ..] } => CountIn(source),
+        _ => null,
+    };
 
     private Dictionary<string, object?>? Read(ModelChild child) => child.IsList || CallThatMakes(child) is not { } call ? null
         : call.arguments.Where(a => a.Parameter is not null).GroupBy(a => a.Parameter!.Name).Select(g => g.First()).ToDictionary(a => a.Parameter!.Name, a => a.Value.ConstantValue is { HasValue: true, Value: var value } ? value : null);

@@ -41,7 +41,9 @@ internal static class DeclarationParser
             var value = method.ValueOf(property.Name);
             foreach (var adapts in DeclaredMethod.AttributesOf(property, "AdaptsAttribute"))
             {
-                if (property.Type.SpecialType == SpecialType.System_String && value?.Value is string targets)
+                if (property.Type.SpecialType == SpecialType.System_String && value is { IsNull: true } && property.NullableAnnotation == NullableAnnotation.NotAnnotated)
+                    diagnostics.Add("PG007", method.Syntax.SyntaxTree, method.PlaceOf(property.Name).span, $"{method.WrittenName(property.Name)} of {method.Name} is null, expected names separated by commas, for example 'q_proj,v_proj', or '{TargetList.AllLinear}'");
+                else if (property.Type.SpecialType == SpecialType.System_String && value?.Value is string targets)
                     Read(method, property.Name, adapts, targets, diagnostics, isWritten: method.PlaceOf(property.Name).argument is not null);
                 else if (property.Type.SpecialType != SpecialType.System_String && value is { } given && !DeclaredMethod.IsNothing(given))
                     Read(method, property.Name, adapts, TargetsOf(adapts), diagnostics);

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace PeftGen.Generators.Parsing;
 
 /// <summary>How much of a place a declaration means. One place stands for all elements of a list.</summary>
@@ -18,8 +16,6 @@ internal enum Extent
 /// <summary>Tells how much of a place is meant.</summary>
 internal static class Extents
 {
-    private const string Regex = "regex:";
-
     /// <summary>How much of a place that a target met is meant.</summary>
     /// <param name="claim">The wish.</param>
     /// <param name="item">The target.</param>
@@ -36,26 +32,19 @@ internal static class Extents
     {
         if (!Meets(kind, item, place))
             return Extent.None;
-        var indices = item.Item.Pattern?.Text.StartsWith(Regex, StringComparison.Ordinal) == true ? Numbered(place.Path) : [place.Path.Replace('*', '#')];
-        return indices.All(path => Meets(kind, item, place with { Path = path })) ? Extent.All : Extent.Some;
+        return Meets(kind, candidate => item.MatchesWhatever(candidate), place) ? Extent.All : Extent.Some;
     }
 
     /// <summary>Whether a target means a place. Of parameters it may mean the module that they are in, at any height.</summary>
-    public static bool Meets(SiteKind kind, ResolvedItem item, Place place)
+    public static bool Meets(SiteKind kind, ResolvedItem item, Place place) => Meets(kind, item.Matches, place);
+
+    private static bool Meets(SiteKind kind, Func<TargetCandidate, bool> matches, Place place)
     {
         if (kind != SiteKind.Parameter)
-            return item.Matches(place.Candidate);
+            return matches(place.Candidate);
         for (var end = place.Path.Length; end > 0; end = place.Path.LastIndexOf('.', end - 1))
-            if (item.Matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length) { Parts = end == place.Path.Length ? place.Parts : null }))
+            if (matches(new TargetCandidate(place.Path.Substring(0, end), place.IsLinear && end == place.Path.Length) { Parts = end == place.Path.Length ? place.Parts : null }))
                 return true;
         return false;
-    }
-
-    /// <summary>A path with numbers in place of its stars.</summary>
-    public static IEnumerable<string> Numbered(string path)
-    {
-        var star = path.IndexOf('*');
-        return star < 0 ? [path] : Enumerable.Range(0, path.IndexOf('*', star + 1) < 0 ? 100 : 12)
-            .SelectMany(i => Numbered(path.Substring(0, star) + i.ToString(CultureInfo.InvariantCulture) + path.Substring(star + 1)));
     }
 }

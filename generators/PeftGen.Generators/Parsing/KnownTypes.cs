@@ -86,6 +86,39 @@ internal sealed class KnownTypes
     public bool IsTensorToTensor(ITypeSymbol type) =>
         ModuleBase(type is ITypeParameterSymbol parameter ? parameter.ConstraintTypes.FirstOrDefault(IsModule) ?? type : type) is { TypeArguments: { Length: 2 } arguments } && arguments.All(a => SymbolEqualityComparer.Default.Equals(a, Tensor));
 
+    private static readonly string[] _weightAndBias = ["weight", "bias"];
+
+    /// <summary>Which of <c>weight</c> and <c>bias</c> a layer of a type may have. Of what hides its parameters, either name stands for them.</summary>
+    /// <param name="type">The layer's type; null: it is known only at run time.</param>
+    public IReadOnlyList<string> ParametersOf(ITypeSymbol? type) =>
+        type is null || HidesParameters(type) || !IsTensorToTensor(type) || !IsOfTorch(type) ? LacksParameters(type) ? [] : _weightAndBias
+        : [.. _weightAndBias.Where(name => ShownBy(type).Any(p => p.Name == name))];
+
+    /// <summary>Whether a slot can stand beside a layer of a type: its calls take one tensor and return one.</summary>
+    /// <param name="type">The layer's type; null: it is known only at run time.</param>
+    public bool CanHaveSlot(ITypeSymbol? type) => type is null || (IsTensorToTensor(type) && !HidesParameters(type));
+
+    /// <summary>Whether a type is one of TorchSharp's that learn and do not show what, such as GRU, MultiheadAttention and TransformerEncoderLayer.</summary>
+    private bool HidesParameters(ITypeSymbol type) =>
+        IsOfTorch(type) && !IsAbstractModule(type) && !DerivesFrom(type, Sequential) && !LacksParameters(type) && !ShownBy(type).Any();
+
+    private bool IsOfTorch(ITypeSymbol type) => SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, Module.ContainingAssembly);
+
+    private bool LacksParameters(ITypeSymbol? type)
+    {
+        for (var current = type; current is not null; current = current.BaseType)
+            if (IsOfTorch(current) && current.Name is "ParameterLessModule" or "Loss")
+                return true;
+        return false;
+    }
+
+    private IEnumerable<IPropertySymbol> ShownBy(ITypeSymbol type)
+    {
+        for (ITypeSymbol? current = type; current is not null; current = current.BaseType)
+            foreach (var property in current.GetMembers().OfType<IPropertySymbol>().Where(p => DerivesFrom(p.Type, Parameter)))
+                yield return property;
+    }
+
     public static bool Implements(ITypeSymbol type, INamedTypeSymbol contract) =>
         SymbolEqualityComparer.Default.Equals(type.WithNullableAnnotation(NullableAnnotation.NotAnnotated), contract) || type.AllInterfaces.Contains(contract, SymbolEqualityComparer.Default);
 

@@ -39,22 +39,17 @@ internal sealed record ModelChild(string Name, ISymbol Symbol, ITypeSymbol Type,
 }
 
 /// <summary>A module class of the compilation.</summary>
-internal sealed class ModelClass
+internal sealed class ModelClass(INamedTypeSymbol symbol, ModelClass? @base, Func<IReadOnlyList<ModelChild>> readOwn)
 {
-    public ModelClass(INamedTypeSymbol symbol, ModelClass? @base, IReadOnlyList<ModelChild> own)
-    {
-        Symbol = symbol;
-        Base = @base;
-        Own = own;
-    }
+    private IReadOnlyList<ModelChild>? _own;
 
-    public INamedTypeSymbol Symbol { get; }
+    public INamedTypeSymbol Symbol { get; } = symbol;
 
     /// <summary>The base class, if it is of this compilation.</summary>
-    public ModelClass? Base { get; }
+    public ModelClass? Base { get; } = @base;
 
     /// <summary>The children that the class itself declares.</summary>
-    public IReadOnlyList<ModelChild> Own { get; }
+    public IReadOnlyList<ModelChild> Own => _own ??= readOwn();
 
     /// <summary>All children, inherited ones first.</summary>
     public IEnumerable<ModelChild> Children => Base is null ? Own : Base.Children.Concat(Own);

@@ -27,7 +27,8 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
         if (_classes.TryGetValue(symbol, out var known))
             return known;
         Read.UnionWith(symbol.DeclaringSyntaxReferences.Select(r => r.SyntaxTree));
-        return _classes[symbol] = new ModelClass(symbol, ClassOf(symbol.BaseType), ReadChildren(symbol).ToList());
+        // Its fields are read when they are asked for, when the class is known: it may hold itself, or what holds it.
+        return _classes[symbol] = new ModelClass(symbol, ClassOf(symbol.BaseType), () => [.. ReadChildren(symbol)]);
     }
 
     /// <summary>The classes that may stand where a type is declared: the class itself, and those of this compilation that derive from it.</summary>
@@ -49,7 +50,8 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
 
         if (child.Shape is not (ChildShape.Composite or ChildShape.Abstract))
             return [];
-        return AllModules().Where(m => IsAssignable(m, type)).Select(m => ClassOf(m)!);
+        var known = child.Shape == ChildShape.Abstract ? new FieldContents(Compilation, Known).Of(child) : null;
+        return AllModules().Where(m => IsAssignable(m, type) && known?.Any(content => IsAssignable(m, content)) != false).Select(m => ClassOf(m)!);
     }
 
     /// <summary>Whether an instance of a class may be referred to by a type.</summary>

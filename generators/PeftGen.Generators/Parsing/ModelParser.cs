@@ -45,7 +45,7 @@ internal static class ModelParser
                 continue;
             }
 
-            var walker = PlaceWalker.Walk(graph, ownLinears, root, cancel);
+            var walker = PlaceWalker.Walk(graph, ownLinears, root, methods, cancel);
             var finder = new SiteFinder(root, walker, known, sites, scanner, diagnostics);
             foreach (var method in methods)
                 finder.Match(method);
@@ -60,7 +60,7 @@ internal static class ModelParser
         }
 
         var reach = new Reachability(graph, scanner, sites, holders, abstractly, roots.Keys, []);
-        CallChecks.Run(graph, scanner, sites, reach, diagnostics);
+        CallChecks.Run(graph, scanner, sites, reach, certain, diagnostics);
         // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
         var closed = reach.Classes.Where(type =>
             !PartialCheck.Passes(type, roots.ContainsKey(type), certain.Contains(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)

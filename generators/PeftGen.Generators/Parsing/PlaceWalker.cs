@@ -47,25 +47,32 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
 internal sealed class PlaceWalker
 {
     private const int MostPlaces = 20_000;
+    private const int Deepest = 300;
     private readonly ModelGraph _graph;
     private readonly OwnLinears _linears;
     private readonly CancellationToken _cancel;
+    private readonly int _mostOnPath;
     private readonly Dictionary<ModelClass, int> _onPath = [];
+    private int _depth;
 
-    private PlaceWalker(ModelGraph graph, OwnLinears linears, CancellationToken cancel)
+    private PlaceWalker(ModelGraph graph, OwnLinears linears, int mostOnPath, CancellationToken cancel)
     {
         _graph = graph;
         _linears = linears;
+        _mostOnPath = mostOnPath;
         _cancel = cancel;
     }
 
     public List<Place> Places { get; } = [];
 
     /// <summary>Whether all places were met: of a very large model some are left out.</summary>
-    public bool IsComplete => Places.Count <= MostPlaces;
+    public bool IsComplete { get; private set; } = true;
 
     /// <summary>For each class met, the classes that hold it.</summary>
     public Dictionary<ModelClass, HashSet<ModelClass>> Holders { get; } = [];
+
+    /// <summary>What of other assemblies may hold more than can be seen: fields of their classes, and classes that derive from theirs.</summary>
+    public List<Place> Foreign { get; } = [];
 
     /// <summary>Classes met where only an abstract type is declared.</summary>
     public HashSet<ModelClass> Abstractly { get; } = [];
@@ -73,9 +80,16 @@ internal sealed class PlaceWalker
     /// <summary>Classes that stand below the root for sure: each on the way is declared by its own type.</summary>
     public HashSet<ModelClass> Certain { get; } = [];
 
-    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, CancellationToken cancel)
+    /// <summary>Walks.</summary>
+    /// <param name="graph">The classes.</param>
+    /// <param name="linears">Linear layers of the user's own.</param>
+    /// <param name="root">Where to begin.</param>
+    /// <param name="methods">What is declared on the root. A class may hold itself, at any depth: twice on one path shows every pair of neighbours, and targets may name more.</param>
+    /// <param name="cancel">Ends it early.</param>
+    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, IEnumerable<DeclaredMethod> methods, CancellationToken cancel)
     {
-        var walker = new PlaceWalker(graph, linears, cancel);
+        var depths = methods.SelectMany(m => m.Claims).SelectMany(c => c.Targets.Items).Select(i => i.Pattern?.Depth ?? 0);
+        var walker = new PlaceWalker(graph, linears, Math.Min(Deepest, depths.Append(2).Max()), cancel);
         walker.WalkClass(root, "", null, root, true);
         return walker;
     }
@@ -88,23 +102,38 @@ internal sealed class PlaceWalker
     private void WalkClass(ModelClass type, string path, ModelClass? holder, ModelClass? sure, bool isCertain)
     {
         _cancel.ThrowIfCancellationRequested();
-        if (!Holders.TryGetValue(type, out var holders))
+        var isNew = !Holders.TryGetValue(type, out var holders);
+        if (holders is null)
             Holders[type] = holders = [];
         if (holder is not null)
             holders.Add(holder);
         if (isCertain)
             Certain.UnionWith(type.Lineage);
 
-        // A class may hold itself, at any depth: twice on one path shows every pair of neighbours.
-        _onPath.TryGetValue(type, out var depth);
-        if (depth >= 2 || Places.Count > MostPlaces)
+        _onPath.TryGetValue(type, out var times);
+        if (times >= _mostOnPath)
             return;
-        _onPath[type] = depth + 1;
+        // Of what is too much to be met at every path, each class is met at one.
+        if (_depth >= Deepest || (Places.Count > MostPlaces && !isNew))
+        {
+            IsComplete = false;
+            return;
+        }
+
+        _onPath[type] = times + 1;
+        _depth++;
         Places.Add(new Place(PlaceKind.Module, path, type, null, type.Symbol) { IsCertain = sure == type });
+        if (type.Lineage.Last().Symbol.BaseType is { } above && IsForeign(above))
+        {
+            Foreign.Add(new Place(PlaceKind.Elsewhere, path, type, null, above));
+            WalkForeign(type, null, above, path, 0);
+        }
+
         foreach (var ancestor in type.Lineage)
             foreach (var child in ancestor.Own)
                 WalkChild(type, ancestor, child, Join(path, child.ElementPath), isCertain, sure?.Lineage.Contains(ancestor) == true && !child.IsNullable);
-        _onPath[type] = depth;
+        _onPath[type] = times;
+        _depth--;
     }
 
     private void WalkChild(ModelClass holder, ModelClass owner, ModelChild child, string path, bool isCertain, bool isThere)
@@ -117,7 +146,11 @@ internal sealed class PlaceWalker
             case ChildShape.BuiltIn:
                 AddLayer(owner, child, path, child.Type, isThere);
                 if (IsForeign(child.Type))
+                {
+                    Foreign.Add(new Place(PlaceKind.Elsewhere, path, owner, child, child.Type));
                     WalkForeign(owner, child, (INamedTypeSymbol)child.Type, path, 0);
+                }
+
                 return;
             case ChildShape.Composite when _linears.Of(child.Type) is { } linear:
                 Places.Add(new Place(PlaceKind.Layer, path, owner, child, child.Type) { IsLinear = true, OwnLinear = linear, IsCertain = isThere });
@@ -147,14 +180,15 @@ internal sealed class PlaceWalker
     private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type, bool isThere)
     {
         Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type), IsCertain = isThere });
-        foreach (var parameter in new[] { "weight", "bias" })
+        foreach (var parameter in _graph.Known.ParametersOf(type))
             Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type) { IsCertain = isThere });
     }
 
-    private bool IsForeign(ITypeSymbol type) =>
+    /// <summary>Whether a class is of another assembly than TorchSharp's and this library's, whose layers are known.</summary>
+    private bool IsForeign(ITypeSymbol type) => !SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, _graph.Known.Adapt.ContainingAssembly) &&
         !SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, _graph.Known.Module.ContainingAssembly);
 
-    private void WalkForeign(ModelClass owner, ModelChild child, INamedTypeSymbol type, string path, int depth)
+    private void WalkForeign(ModelClass owner, ModelChild? child, INamedTypeSymbol type, string path, int depth)
     {
         foreach (var field in type.GetMembers().OfType<IFieldSymbol>().Where(f => !f.IsStatic && _graph.Known.IsModule(f.Type)))
         {

@@ -95,7 +95,7 @@ internal static class RootModelBuilder
     public static string? RoleOf(IParameterSymbol parameter)
     {
         if (DeclaredMethod.AttributesOf(parameter, "InputAttribute").FirstOrDefault() is { } data)
-            return data.AttributeConstructor!.Parameters[0].Type.GetMembers().OfType<IFieldSymbol>().First(f => Equals(f.ConstantValue, data.ConstructorArguments[0].Value)).Name;
+            return data.AttributeConstructor?.Parameters[0].Type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => data.ConstructorArguments is [var given] && Equals(f.ConstantValue, given.Value))?.Name;
         return RoleNames.TryGetValue(parameter.Name, out var role) ? role : null;
     }
 }

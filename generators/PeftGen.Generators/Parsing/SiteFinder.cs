@@ -33,9 +33,9 @@ internal sealed class CompiledSites
 /// <summary>Matches the targets of one root with what lies below it.</summary>
 internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes known, CompiledSites sites, BodyScanner scanner, DiagnosticList diagnostics)
 {
-    private const int MostSuggestions = 3;
     private readonly List<TargetCandidate> _candidates = walker.Places.Select(p => p.Candidate).ToList();
     private readonly Dictionary<SiteKind, List<Place>> _inBodies = [];
+    private readonly TargetSuggestions _suggestions = new(walker);
 
     /// <summary>What targets met, for the report.</summary>
     public List<TargetMatch> Matches { get; } = [];
@@ -88,7 +88,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             case SiteKind.Layer:
                 if (place.Kind != PlaceKind.Layer)
                     return false;
-                if (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear ? known.Linear : place.Type, host)))
+                if (known.CanHaveSlot(place.Type) && (place.Type is null || claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear ? known.Linear : place.Type, host))))
                     return true;
                 // A name means all that bear it; a role, a pattern or all-linear means those of them that fit.
                 if (item.Role is null && item.Item.Pattern?.IsName == true)
@@ -96,7 +96,15 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 return false;
             case SiteKind.Parameter:
                 // The parameters of a class of the user's own are places of their own.
-                return place.Kind is PlaceKind.LayerParameter or PlaceKind.Parameter || (place.Kind is PlaceKind.Layer && place.OwnLinear is null);
+                if (place.Kind == PlaceKind.Parameter)
+                    return true;
+                if (place.Kind is not (PlaceKind.LayerParameter or PlaceKind.Layer) || place.OwnLinear is not null || known.ParametersOf(place.Type).Count == 0)
+                    return false;
+                if (known.CanHaveSlot(place.Type))
+                    return true;
+                if (item.Role is null && item.Item.Pattern?.IsName == true)
+                    ReportCannotCarry(claim, item, place);
+                return false;
             default:
                 return true;
         }
@@ -124,7 +132,7 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
                 PlaceKind.Module when kind == SiteKind.Residual => place.Owner.Lineage.SelectMany(t => scanner.ResidualsOf(t).Select(r => place with { Owner = t, Path = Join(place.Path, r.path) })),
                 PlaceKind.Module when kind == SiteKind.Attention => place.Owner.Lineage.Where(t => scanner.Scan(t).Any(m => m.Uses.Any(use => use is AttentionSiteUse))).Select(t => place with { Owner = t }),
                 PlaceKind.Module when kind == SiteKind.Output => scanner.OutputOf(place.Owner) is { } type ? [place with { Owner = type }] : [],
-                PlaceKind.Layer when kind == SiteKind.Output => [place],
+                PlaceKind.Layer when kind == SiteKind.Output && known.CanHaveSlot(place.Type) => [place],
                 _ => Enumerable.Empty<Place>(),
             }).Distinct().ToList();
         return places;
@@ -145,11 +153,13 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
     {
         var span = claim.SpanOf(item.Item);
         if (matched.FirstOrDefault(p => p.Kind == PlaceKind.Elsewhere) is { } elsewhere)
-            Report("PG012", claim.Method, span, item.Item.Text, elsewhere.Owner.Symbol.Name, elsewhere.Child!.Name, elsewhere.Type!.Name);
+            ReportElsewhere(claim, item, elsewhere, "lies");
         else if (claim.Kind == SiteKind.Layer && matched.FirstOrDefault(p => p.Kind != PlaceKind.LayerParameter) is { } other)
             ReportCannotCarry(claim, item, other);
+        else if (claim.Kind == SiteKind.Parameter && matched.FirstOrDefault(p => p.Type is not null && !known.CanHaveSlot(p.Type)) is { } opaque)
+            ReportCannotCarry(claim, item, opaque);
         else if (claim.Kind is SiteKind.Layer or SiteKind.Parameter)
-            ReportNoSuchTarget(claim, span, item.Item);
+            ReportNoSuchTarget(claim, span, item);
         else
             diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, [new(DiagnosticProperties.Intrinsic, claim.Kind.ToString())], [item.Item.Text, root.Symbol.Name,
                 claim.Kind == SiteKind.Residual ? $" that adds a residual the compiler can see; write Residual.Add(h, r), with the sub-layer's output first{new SiteHints(scanner, walker).SumsLookedAt()}"
@@ -191,8 +201,12 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
         }
     }
 
-    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, TargetItem item)
+    private void ReportElsewhere(DeclaredClaim claim, ResolvedItem item, Place place, string lies) => Report(
+        "PG012", claim.Method, claim.SpanOf(item.Item), item.Item.Text, lies, place.Child is null ? $"{place.Owner.Symbol.Name}, whose base class" : $"{NameOf(place)}, whose class", place.Type!.Name);
+
+    private void ReportNoSuchTarget(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, ResolvedItem resolved)
     {
+        var item = resolved.Item;
         var target = item.Text;
         if (item.Pattern is { IsName: false } && (target.StartsWith("regex:", StringComparison.Ordinal) || target.Split('.').Any(s => s is "*" or "**" || s.All(char.IsDigit))))
         {
@@ -200,24 +214,21 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             return;
         }
 
-        var (message, names) = Suggest(claim.Kind, target);
+        var (message, names) = _suggestions.For(claim, target);
+        // What the classes of another assembly hold cannot be seen from here; what is not here, and is like nothing here, can only be there.
+        if (names.Count == 0 && walker.Foreign.FirstOrDefault() is { } foreign)
+        {
+            ReportElsewhere(claim, resolved, foreign, "can only lie");
+            return;
+        }
+
         var properties = new List<DiagnosticProperty>();
         if (names.Count > 0)
             properties.AddRange([new(DiagnosticProperties.Target, target), new(DiagnosticProperties.Suggestions, string.Join(",", names))]);
-        var field = FieldLike(target);
+        var field = _suggestions.FieldLike(target);
         if (field is not null)
             properties.Add(new(DiagnosticProperties.Name, target.Substring(target.LastIndexOf('.') + 1)));
         diagnostics.Add("PG001", claim.Method.Syntax.SyntaxTree, span, properties, [target, root.Symbol.Name, message], field is null ? [] : [field]);
-    }
-
-    /// <summary>The field that is a target's but for the way names are written: <c>QProj</c> for <c>q_proj</c>.</summary>
-    private SyntaxNode? FieldLike(string target)
-    {
-        var name = Plain(target.Substring(target.LastIndexOf('.') + 1));
-        var fields = walker.Places.Where(p => p.Child is { } child && child.Path == child.Name && Plain(child.Name) == name).Select(p => p.Child!.Symbol).Distinct(SymbolEqualityComparer.Default).ToList();
-        return fields is [{ DeclaringSyntaxReferences: [var only] }] ? only.GetSyntax() : null;
-
-        static string Plain(string text) => text.Replace("_", "").ToLowerInvariant();
     }
 
     private void ReportNoSuchPattern(DeclaredClaim claim, Microsoft.CodeAnalysis.Text.TextSpan span, string target)
@@ -226,28 +237,6 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             .OrderBy(p => EditDistance.Between(target, p)).ThenBy(p => p, StringComparer.Ordinal).Take(3).ToList();
         Report("PG017", claim.Method, span, target, root.Symbol.Name, paths.Count == 0 ? "there are no layers" : $"the nearest are {string.Join(", ", paths)}");
     }
-
-    /// <summary>The end of the message, and what the target could be replaced with.</summary>
-    private (string message, IReadOnlyList<string> names) Suggest(SiteKind kind, string target)
-    {
-        var name = target.Substring(target.LastIndexOf('.') + 1);
-        if (walker.Places.FirstOrDefault(p => p.Child?.Name == name && p.Child.Path != name) is { } renamed)
-            return ($"; in checkpoints the field {name} is '{renamed.Child!.Path}'", [renamed.Child.Path]);
-        // As many segments as were written, or the last alone.
-        var near = Near(target, target.Split('.').Length);
-        if (near.Count == 0)
-            near = Near(name, 1);
-        if (near.Count > 0)
-            return ($"; did you mean '{near[0]}'?", near);
-        var fitting = walker.Places.Where(p => p.Child is not null && (p.Kind == PlaceKind.Layer || kind == SiteKind.Parameter && p.Kind == PlaceKind.Parameter))
-            .Select(p => p.Child!.Path).Distinct().OrderBy(n => n, StringComparer.Ordinal).Take(10).ToList();
-        return (fitting.Count == 0 ? "; there are no layers" : $"; there are {string.Join(", ", fitting)}", []);
-    }
-
-    private List<string> Near(string target, int segments) => _candidates
-        .Select(c => c.Path.Split('.')).Where(s => s.Length >= segments).Select(s => string.Join(".", s.Skip(s.Length - segments))).Where(n => n.Length > 0 && !n.EndsWith("*", StringComparison.Ordinal)).Distinct()
-        .Select(n => (n, distance: EditDistance.Between(target, n))).OrderBy(p => p.distance).ThenBy(p => p.n, StringComparer.Ordinal)
-        .Where(p => p.distance <= Math.Max(2, target.Length / 3)).Select(p => p.n).Take(MostSuggestions).ToList();
 
     private void Report(string id, DeclaredMethod method, Microsoft.CodeAnalysis.Text.TextSpan span, params string[] arguments) =>
         diagnostics.Add(id, method.Syntax.SyntaxTree, span, arguments);

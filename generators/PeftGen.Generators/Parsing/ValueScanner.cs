@@ -21,7 +21,7 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
 
     private ParameterUse? OwnParameter(IdentifierNameSyntax name)
     {
-        var isOwn = name.Parent is not MemberAccessExpressionSyntax access || access.Expression == name || access.Expression is ThisExpressionSyntax;
+        var isOwn = !IsOfAnother(name) && (name.Parent is not MemberAccessExpressionSyntax access || access.Expression == name || access.Expression is ThisExpressionSyntax);
         if (!isOwn || model.GetSymbolInfo(name, cancel).Symbol is not { } symbol || type.Find(symbol) is not { } child)
             return null;
         var read = Whole(name);
@@ -42,6 +42,8 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
 
     private MethodGroupUse? MethodGroup(IdentifierNameSyntax name)
     {
+        if (IsOfAnother(name))
+            return null;
         ExpressionSyntax whole = name.Parent is MemberAccessExpressionSyntax access && access.Name == name ? access : name;
         if (whole.Parent is InvocationExpressionSyntax call && call.Expression == whole || whole.Parent is MemberAccessExpressionSyntax or TypeArgumentListSyntax or QualifiedNameSyntax || IsInNameOf(whole))
             return null;
@@ -55,6 +57,9 @@ internal sealed class ValueScanner(ModelGraph graph, ModelClass type, SemanticMo
         var declaring = graph.ClassOf(method.ContainingType) ?? graph.ClassOf(receiver.Type);
         return declaring is null && method.Name is not ("forward" or "call") ? null : new MethodGroupUse(whole, receiver, method, declaring, graph.Known.IsTensorToTensor(receiver.Type));
     }
+
+    /// <summary><c>next?.forward</c>: what another object of the same class has.</summary>
+    private static bool IsOfAnother(IdentifierNameSyntax name) => name.Parent is MemberBindingExpressionSyntax;
 
     private static ExpressionSyntax Whole(IdentifierNameSyntax name) =>
         name.Parent is MemberAccessExpressionSyntax { Expression: ThisExpressionSyntax or BaseExpressionSyntax } own && own.Name == name ? own : name;

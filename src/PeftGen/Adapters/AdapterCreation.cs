@@ -13,6 +13,7 @@ internal sealed class AdapterCreation
     private readonly List<MethodClaims> _methods;
     private readonly HashSet<string> _otherSums = [];
     private readonly Dictionary<nn.Module, AdapterNode> _nodes = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<AdapterNode> _open = [];
     private readonly Dictionary<nn.Module, LayerSlot> _layers = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, Slot> _shared = [];
     private readonly Dictionary<Slot, AdaptAttribute> _methodOf = [];
@@ -30,6 +31,7 @@ internal sealed class AdapterCreation
     {
         _host = host;
         Room = room;
+        RegisteredCycles.Refuse(host);
         Generator = generator ?? NewGenerator();
         Dropout = new DropoutSource(DrawSeed(Generator));
         (Device, Dtype) = PlaceOfParameters(host);
@@ -62,6 +64,7 @@ internal sealed class AdapterCreation
         using (no_grad())
         using (NewDisposeScope())
         {
+            _nodes[host] = root;
             FillNode(root, host, "");
             foreach (var complete in Completions)
                 complete();
@@ -69,6 +72,9 @@ internal sealed class AdapterCreation
 
         foreach (var method in _methods)
             method.CheckAllFound(_compiled, _met, IsForFile, _otherSums);
+        if (_methodOf.Count == 0 && !IsForFile)
+            throw new AdapterException(
+                $"{string.Join(", ", _methods.Select(m => m.Method))}: nothing of this model is adapted, so there would be nothing to train: what the targets mean is missing in this model, such as biases in layers without them.");
         made.Keep();
         root.Root = new AdapterRoot(
             _methods, _shared.Values.ToList(), _methodOf, Dropout,
@@ -113,6 +119,7 @@ internal sealed class AdapterCreation
         node.Path = path;
         if (node.OtherSums is { } sums)
             _otherSums.Add(sums);
+        _open.Add(node);
         foreach (var member in node.Members(host))
         {
             var place = Join(path, member.Path);
@@ -130,16 +137,27 @@ internal sealed class AdapterCreation
                 MemberKind.Input => MakeSlots<InputSlot>(SiteKind.Input, path, new HostPart(host), host),
                 _ => null,
             };
-            if (made is not null)
-                node.Put(member.Name, made);
+            Put(node, member.Name, made);
         }
+
+        _open.Remove(node);
+    }
+
+    /// <summary>Puts what was made at a place. A node that is still being filled lies above: a child of the host knows what it lies in.</summary>
+    private void Put(AdapterNode into, string name, nn.Module? made)
+    {
+        if (made is AdapterNode above && _open.Contains(above))
+            into.Refer(name, above);
+        else if (made is not null)
+            into.Put(name, made);
     }
 
     private AdapterNode? MakeChild(nn.Module module, string path)
     {
         if (_nodes.TryGetValue(module, out var known))
         {
-            Alias(known.Path, path);
+            if (!_open.Contains(known))
+                Alias(known.Path, path);
             return known;
         }
 
@@ -159,8 +177,7 @@ internal sealed class AdapterCreation
     {
         var elements = new ElementNode { Path = path };
         foreach (var (name, module) in list.Elements())
-            if (make(module, Join(path, name)) is { } made)
-                elements.Put(name, made);
+            Put(elements, name, make(module, Join(path, name)));
         return elements;
     }
 
@@ -177,6 +194,7 @@ internal sealed class AdapterCreation
             // A linear layer of the user's own whose parameters are sites, too.
             IAdaptable and ILinearLayer when MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner) is LayerSlot around =>
                 new ChainedLayer(path, [new NodeLayer(path, MakeChild(module, path)!), around]),
+            IAdaptable when _nodes.GetValueOrDefault(module) is { } above && _open.Contains(above) => new NodeLayer(path, above, isBack: true),
             IAdaptable => new NodeLayer(path, MakeChild(module, path)!),
             Sequential => MakeSequential(module, path),
             _ => (LayerSlot?)MakeSlots<LayerSlot>(SiteKind.Layer, path, new HostPart(module), owner),

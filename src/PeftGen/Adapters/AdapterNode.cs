@@ -11,6 +11,7 @@ namespace PeftGen;
 public abstract class AdapterNode : nn.Module
 {
     private readonly Dictionary<string, nn.Module> _members = [];
+    private readonly Dictionary<string, AdapterNode> _back = [];
     private readonly LentModules _lent = new();
     private Randomness? _randomness;
     private IReadOnlyList<Slot> _shared = [];
@@ -66,7 +67,7 @@ public abstract class AdapterNode : nn.Module
 
     /// <summary>What stands at a place; null where it is empty.</summary>
     /// <param name="name">The place's name.</param>
-    protected T? At<T>(string name) where T : nn.Module => _members.TryGetValue(name, out var member) ? (T)member : null;
+    protected T? At<T>(string name) where T : nn.Module => (T?)this[name];
 
     /// <summary>The nodes or slots beside a list or dictionary.</summary>
     /// <param name="name">The place's name.</param>
@@ -76,9 +77,12 @@ public abstract class AdapterNode : nn.Module
     /// <param name="host">The module that the node stands beside.</param>
     public NodeLookup In(nn.Module host) => new(this, host);
 
-    internal nn.Module? this[string name] => _members.GetValueOrDefault(name);
+    internal nn.Module? this[string name] => _members.GetValueOrDefault(name) ?? (_back.Count == 0 ? null : _back.GetValueOrDefault(name));
 
     internal IEnumerable<(string name, nn.Module value)> Filled => _members.Select(m => (m.Key, m.Value));
+
+    /// <summary>The nodes above this one at places of it.</summary>
+    internal IReadOnlyDictionary<string, AdapterNode> Back => _back;
 
     /// <summary>Puts a slot or node at a place. A slot that another path already registered is only referred to.</summary>
     internal void Put(string name, nn.Module member)
@@ -86,6 +90,9 @@ public abstract class AdapterNode : nn.Module
         _members.Add(name, member);
         register_module(name, member);
     }
+
+    /// <summary>Refers to a node above this one, where a child of the host knows what it lies in. It is registered there, so that no walk goes round.</summary>
+    internal void Refer(string name, AdapterNode above) => _back.Add(name, above);
 
     /// <summary>Puts what belongs to another adapter at a place; disposing this node leaves it alone.</summary>
     internal void Lend(string name, nn.Module member)
@@ -124,7 +131,7 @@ public abstract class AdapterNode : nn.Module
     private static IEnumerable<AdapterNode> NodesOf(nn.Module member) => member switch
     {
         AdapterNode node => node.Nodes(),
-        NodeLayer layer => layer.Node.Nodes(),
+        NodeLayer { IsBack: false } layer => layer.Node.Nodes(),
         SequentialLayer sequential => sequential.Elements.Values.SelectMany(NodesOf),
         _ => [],
     };
@@ -135,12 +142,12 @@ public abstract class AdapterNode : nn.Module
     {
         foreach (var member in Members(host))
         {
-            if (this[member.Name] is not { } value)
+            if (!_members.TryGetValue(member.Name, out var value))
                 continue;
             var pairs = (member.Kind, value) switch
             {
                 (MemberKind.Layers or MemberKind.Children, ElementNode list) =>
-                    member.Elements().Where(e => list[e.name] is not null).SelectMany(e => PairsOf(list[e.name]!, new HostPart(e.module))),
+                    member.Elements().Where(e => list._members.ContainsKey(e.name)).SelectMany(e => PairsOf(list._members[e.name], new HostPart(e.module))),
                 (MemberKind.Parameter, _) => PairsOf(value, new HostPart(host, (Parameter)member.Host!)),
                 _ => PairsOf(value, new HostPart(member.Host as nn.Module ?? host)),
             };

@@ -50,13 +50,20 @@ internal sealed class ChainedLayer : LayerSlot, ISlotGroup
 /// <summary>Runs a compiled module, known only as <c>Module&lt;Tensor, Tensor&gt;</c>, through its node.</summary>
 internal sealed class NodeLayer : LayerSlot, ISlotGroup
 {
-    public NodeLayer(string path, AdapterNode node) : base(path)
+    /// <param name="path">The module's path.</param>
+    /// <param name="node">The module's node.</param>
+    /// <param name="isBack">Whether the node lies above this slot, and is registered there.</param>
+    public NodeLayer(string path, AdapterNode node, bool isBack = false) : base(path)
     {
         Node = node;
-        register_module("node", node);
+        IsBack = isBack;
+        if (!isBack)
+            register_module("node", node);
     }
 
     public AdapterNode Node { get; }
+
+    public bool IsBack { get; }
 
     public override Tensor forward(LayerCall layer, Tensor x)
     {
@@ -73,11 +80,11 @@ internal sealed class NodeLayer : LayerSlot, ISlotGroup
         return parameter is not null && site.Name is { } place && Node[place] is ParameterSlot slot ? slot.forward(context, parameter) : value;
     }
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => Node.Slots().SelectMany(slot => slot.Stored(format));
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => Parts.SelectMany(slot => slot.Stored(format));
 
-    public IEnumerable<Slot> Parts => Node.Slots();
+    public IEnumerable<Slot> Parts => IsBack ? [] : Node.Slots();
 
-    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => Node.Pairs(part.Module);
+    public IEnumerable<(Slot slot, HostPart part)> Pairs(HostPart part) => IsBack ? [] : Node.Pairs(part.Module);
 }
 
 /// <summary>Walks a <c>Sequential</c>: each of its modules runs through its slot, or alone.</summary>

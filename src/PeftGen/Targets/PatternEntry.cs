@@ -11,9 +11,9 @@ namespace PeftGen;
 /// <param name="Value">The number.</param>
 /// <param name="Path">What the key matches.</param>
 /// <param name="Start">The key's first character in the list's text.</param>
-internal sealed record PatternEntry(string Key, double Value, Regex Path, int Start)
+internal sealed record PatternEntry(string Key, double Value, PathExpression Path, int Start)
 {
-    private static readonly Regex Entry = new(@"\G\s*(?<key>\S.*?)\s*=\s*(?<value>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(?:,|$)", RegexOptions.CultureInvariant);
+    private static readonly Regex Number = new(@"\G\s*(?<value>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(?:,|$)", RegexOptions.CultureInvariant);
 
     /// <summary>Reads a list.</summary>
     /// <param name="text">The text; empty: no entries.</param>
@@ -25,29 +25,39 @@ internal sealed record PatternEntry(string Key, double Value, Regex Path, int St
         error = default;
         for (var at = 0; text.Substring(at).Trim().Length > 0;)
         {
-            var entry = Entry.Match(text, at);
-            if (!entry.Success)
+            var start = text.Length - text.Substring(at).TrimStart().Length;
+            if (NumberBehindKey(text, start) is not { } number)
             {
-                var rest = text.Substring(at).Trim();
-                error = new TargetError(text.IndexOf(rest, at, StringComparison.Ordinal), rest.Length, $"the pattern '{rest}' is none, expected a name, '=' and a number: 'down_proj=6'");
+                var rest = text.Substring(start).TrimEnd();
+                error = new TargetError(start, rest.Length, $"the pattern '{rest}' is none, expected a name, '=' and a number: 'down_proj=6'");
                 return false;
             }
 
-            var key = entry.Groups["key"];
+            var key = text.Substring(start, text.LastIndexOf('=', number.Index) - start).TrimEnd();
             try
             {
-                entries.Add(new PatternEntry(
-                    key.Value, double.Parse(entry.Groups["value"].Value, CultureInfo.InvariantCulture), new Regex($@"\A(?:.*\.)?(?:{key.Value})\z", RegexOptions.CultureInvariant), key.Index));
+                // By itself first: what closes a group of its own must not open one of ours.
+                PathExpression.Parse(key);
+                entries.Add(new PatternEntry(key, double.Parse(number.Groups["value"].Value, CultureInfo.InvariantCulture), PathExpression.Parse($@"(?:.*\.)?(?:{key})"), start));
             }
-            catch (ArgumentException e)
+            catch (FormatException e)
             {
-                error = new TargetError(key.Index, key.Length, $"the pattern '{key.Value}' is no regular expression: {e.Message}");
+                error = new TargetError(start, key.Length, $"the pattern {e.Message}");
                 return false;
             }
 
-            at += entry.Length;
+            at = number.Index + number.Length;
         }
 
         return true;
+    }
+
+    /// <summary>The number behind the first <c>=</c> that one stands behind, which ends an entry.</summary>
+    private static Match? NumberBehindKey(string text, int start)
+    {
+        for (var equals = text.IndexOf('=', start); equals >= 0; equals = text.IndexOf('=', equals + 1))
+            if (equals > start && Number.Match(text, equals + 1) is { Success: true } number)
+                return number;
+        return null;
     }
 }

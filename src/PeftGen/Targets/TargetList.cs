@@ -167,6 +167,10 @@ public sealed record ResolvedItem(TargetItem Item, Role? Role)
     public bool Matches(TargetCandidate candidate) =>
         MatchesPath(candidate) ? Item.Parts is not { } wanted || (candidate.Parts is { } parts && wanted.All(parts.Contains)) : IsRoleOfPart(candidate);
 
+    /// <summary>Whether a module or parameter is meant whatever the indices in its path are, which <c>*</c> stands for.</summary>
+    internal bool MatchesWhatever(TargetCandidate candidate) => Role is null && Item.Pattern?.MatchesAll(candidate.Path) == false
+        ? false : Matches(Role is null && Item.Pattern is not null ? candidate : candidate with { Path = candidate.Path.Replace('*', '#') });
+
     /// <summary>The parts that are meant of a candidate that matches; null: all of it.</summary>
     public IReadOnlyList<string>? PartsOf(TargetCandidate candidate) => MatchesPath(candidate) ? Item.Parts : IsRoleOfPart(candidate) ? [Role!.Name] : null;
 

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace PeftGen;
 
 /// <summary>One target: a name or dotted suffix, with <c>*</c> for one segment and <c>**</c> for any number, or a regular expression.</summary>
@@ -10,20 +8,20 @@ namespace PeftGen;
 public sealed class TargetPattern
 {
     private readonly string[] _segments;
-    private readonly Regex? _regex;
+    private readonly PathExpression? _expression;
 
-    private TargetPattern(string text, string[] segments, Regex? regex)
+    private TargetPattern(string text, string[] segments, PathExpression? expression)
     {
         Text = text;
         _segments = segments;
-        _regex = regex;
+        _expression = expression;
     }
 
     /// <summary>The target as it was written.</summary>
     public string Text { get; }
 
     /// <summary>Whether the target is a plain name, without dots or wildcards, which a role may stand for.</summary>
-    public bool IsName => _regex is null && _segments.Length == 1 && _segments[0].IndexOf('*') < 0;
+    public bool IsName => _expression is null && _segments.Length == 1 && _segments[0].IndexOf('*') < 0;
 
     /// <summary>Reads a dotted pattern.</summary>
     /// <exception cref="FormatException">A segment is empty or mixes <c>*</c> with other characters.</exception>
@@ -45,72 +43,40 @@ public sealed class TargetPattern
     }
 
     /// <summary>Reads a regular expression, to be matched against the whole path as Python's <c>re.fullmatch</c> does.</summary>
-    /// <exception cref="FormatException">The expression is malformed.</exception>
-    public static TargetPattern ParseRegex(string expression)
-    {
-        try
-        {
-            return new TargetPattern("regex:" + expression, [], new Regex($@"\A(?:{expression})\z", RegexOptions.CultureInvariant));
-        }
-        catch (ArgumentException e)
-        {
-            throw new FormatException($"'{expression}' is no regular expression: {e.Message}", e);
-        }
-    }
+    /// <remarks>The time is that of the path's length, whatever the expression. References to groups and possessive or atomic parts are not supported.</remarks>
+    /// <exception cref="FormatException">The expression is malformed, or has what is not supported.</exception>
+    public static TargetPattern ParseRegex(string expression) => new("regex:" + expression, [], PathExpression.Parse(expression));
+
+    /// <summary>How many modules, one in another, the pattern can name.</summary>
+    internal int Depth => _expression is null ? _segments.Length : Text.Count(c => c == '.') + Text.Split('{', ',', '}').Select(n => int.TryParse(n, out var count) ? count : 0).Max();
 
     /// <summary>Whether a path matches; see the remarks for <c>*</c> in paths.</summary>
     /// <param name="path">The path from the annotated class, for example <c>model.layers.0.mlp.up_proj</c>.</param>
-    public bool Matches(string path)
-    {
-        if (_regex is not null)
-            return IndexSubstitutes(path).Any(_regex.IsMatch);
-        var parts = path.Split('.');
-        for (var start = 0; start < parts.Length; start++)
-            if (MatchesFrom(parts, start, 0))
-                return true;
-        return false;
-    }
+    public bool Matches(string path) => _expression?.MatchesSome(path) ?? MatchesSegments(path.Split('.'));
 
-    private bool MatchesFrom(string[] parts, int part, int segment)
+    /// <summary>Whether a path matches whatever its indices are, which <c>*</c> stands for.</summary>
+    internal bool MatchesAll(string path) => _expression?.MatchesAll(path) ?? MatchesSegments(path.Replace('*', '#').Split('.'));
+
+    /// <summary>Whether the pattern is the end of a path. Each <c>**</c> takes as little as it can, so the time is at most that of both lengths multiplied.</summary>
+    private bool MatchesSegments(string[] parts)
     {
-        for (; segment < _segments.Length; segment++, part++)
+        // What stands before the end is free, as if the pattern began with **.
+        var (part, segment, free, taken) = (0, 0, 0, 0);
+        while (part < parts.Length)
         {
-            if (_segments[segment] == "**")
-            {
-                for (var rest = part; rest <= parts.Length; rest++)
-                    if (MatchesFrom(parts, rest, segment + 1))
-                        return true;
-                return false;
-            }
-
-            if (part >= parts.Length || !SegmentMatches(_segments[segment], parts[part]))
-                return false;
+            if (segment < _segments.Length && _segments[segment] == "**")
+                (free, taken) = (++segment, part);
+            else if (segment < _segments.Length && SegmentMatches(_segments[segment], parts[part]))
+                (segment, part) = (segment + 1, part + 1);
+            else
+                (segment, part) = (free, ++taken);
         }
 
-        return part == parts.Length;
+        return _segments.Skip(segment).All(s => s == "**");
     }
 
     private static bool SegmentMatches(string segment, string part) =>
         segment == "*" || segment == part || (part == "*" && segment.All(char.IsDigit));
-
-    /// <summary>The path with each <c>*</c> segment replaced by numbers: enough of them that an expression that can match some index does.</summary>
-    private static IEnumerable<string> IndexSubstitutes(string path)
-    {
-        var star = IndexOfStar(path, 0);
-        if (star < 0)
-            return [path];
-        var several = IndexOfStar(path, star + 1) >= 0;
-        return Enumerable.Range(0, several ? 12 : 128)
-            .SelectMany(i => IndexSubstitutes(path.Substring(0, star) + i.ToString(System.Globalization.CultureInfo.InvariantCulture) + path.Substring(star + 1)));
-    }
-
-    private static int IndexOfStar(string path, int from)
-    {
-        for (var i = path.IndexOf('*', from); i >= 0; i = path.IndexOf('*', i + 1))
-            if ((i == 0 || path[i - 1] == '.') && (i + 1 == path.Length || path[i + 1] == '.'))
-                return i;
-        return -1;
-    }
 
     /// <inheritdoc/>
     public override string ToString() => Text;

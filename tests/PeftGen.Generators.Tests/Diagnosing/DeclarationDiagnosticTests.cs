@@ -180,7 +180,7 @@ public class DeclarationDiagnosticTests
     [Fact]
     public void SeveralMistakesAreAllReported() => Marked.Reports(
         [
-            ("PG001", "'k' matches nothing below Model; did you mean 'q'?"),
+            ("PG001", "'k' matches nothing below Model; there are q, v, and 'all-linear' means every linear layer"),
             ("PG006", "by is 20; Scale takes by from -10 to 10"),
             ("PG007", "'a.' has an empty segment between dots"),
         ],

@@ -10,7 +10,7 @@ public class TargetDiagnosticTests
     [InlineData("\"[|q_porj|]\"", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     [InlineData("\"q_proj, [|v_prj|] ,act\"", "'v_prj' matches nothing below Model; did you mean 'v_proj'?")]
     [InlineData("\"q_proj,[|attn.v_proj|]\"", "'attn.v_proj' matches nothing below Model; did you mean 'v_proj'?")]
-    [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj")]
+    [InlineData("targets: \"[|unknown|]\"", "'unknown' matches nothing below Model; there are act, q_proj, v_proj, and 'all-linear' means every linear layer")]
     [InlineData("[|@\"q_porj\"|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     [InlineData("[|Names.Wrong|]", "'q_porj' matches nothing below Model; did you mean 'q_proj'?")]
     public void NoSuchTarget(string targets, string message)
@@ -165,7 +165,7 @@ public class TargetDiagnosticTests
     [InlineData("\"q_proj,[|v-proj|]\"", "'v-proj' contains '-'; write names, dots, * and **, or begin with 'regex:'")]
     [InlineData("\"[|a..b|]\"", "'a..b' has an empty segment between dots")]
     [InlineData("\"[|q*|],v_proj\"", "'q*' mixes * with letters in 'q*'; * stands for a whole segment")]
-    [InlineData("\"[|regex:(|]\"", "'(' is no regular expression: Invalid pattern '\\A(?:()\\z' at offset 9. Not enough )'s.")]
+    [InlineData("\"[|regex:(|]\"", "'(' is no regular expression that PeftGen can match: a '(' has no ')'")]
     public void MalformedTargets(string targets, string message) => Marked.Reports("PG007", message, $$"""
         [Scale(targets: {{targets}})]
         {{Model("act.forward(v_proj.forward(q_proj.forward(x)))")}}

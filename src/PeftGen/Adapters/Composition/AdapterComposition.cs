@@ -42,6 +42,7 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
     {
         var adapters = parts.OfType<T>().ToList();
         var root = adapters.Select(a => a.GetType()).Distinct().Count() == 1 ? (T)adapters[0].New() : NewOf<T>();
+        _made[parts] = root;
         Fill(root, parts);
         root.Root = new AdapterRoot(name, adapters);
         return root;
@@ -65,6 +66,9 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
             else
                 into.Put(place, made);
         }
+
+        foreach (var place in parts.OfType<AdapterNode>().SelectMany(part => part.Back.Keys).Distinct())
+            into.Refer(place, Node(parts.Select(part => part?.Back.GetValueOrDefault(place)).ToList()));
     }
 
     /// <summary>What the slots of one part share is reached through them; it is here so that the tree's parameters are complete.</summary>
@@ -83,9 +87,9 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
         var filled = values.OfType<nn.Module>().ToList();
         nn.Module made = filled[0] switch
         {
-            AdapterNode first when filled.All(v => v.GetType() == first.GetType()) => Node(first, Parts<AdapterNode>(values)),
+            AdapterNode first when filled.All(v => v.GetType() == first.GetType()) => Node(Parts<AdapterNode>(values)),
             NodeLayer first when filled.All(v => v is NodeLayer) =>
-                new NodeLayer(first.Path, Node(first.Node, Parts<NodeLayer>(values).Select(v => v?.Node).ToList())),
+                new NodeLayer(first.Path, Node(Parts<NodeLayer>(values).Select(v => v?.Node).ToList()), first.IsBack),
             SequentialLayer first when filled.All(v => v is SequentialLayer) => Sequence(owner, first.Path, Parts<SequentialLayer>(values)),
             LayerSlot first when filled.All(v => v is LayerSlot and not (NodeLayer or SequentialLayer)) => sites.Layer(first.Path, Parts<LayerSlot>(values)),
             ParameterSlot first when filled.All(v => v is ParameterSlot) => sites.Parameter(first.Path, Parts<ParameterSlot>(values)),
@@ -102,9 +106,13 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
 
     private static List<T?> Parts<T>(IReadOnlyList<nn.Module?> values) where T : nn.Module => values.Select(v => (T?)v).ToList();
 
-    private AdapterNode Node(AdapterNode first, IReadOnlyList<AdapterNode?> parts)
+    /// <summary>The node for nodes of the parts; known before it is filled, since what lies below may refer to it.</summary>
+    private AdapterNode Node(IReadOnlyList<AdapterNode?> parts)
     {
-        var node = first.New();
+        if (_made.TryGetValue(parts, out var known))
+            return (AdapterNode)known;
+        var node = parts.OfType<AdapterNode>().First().New();
+        _made[parts] = node;
         Fill(node, parts);
         return node;
     }

@@ -54,7 +54,7 @@ public class Bottleneck : AdaptAttribute
     public string NonLinearity { get; set; } = "relu";
 
     /// <summary>The fixed scaling s of the adapter's output. Default: 1.</summary>
-    [OverriddenBy(nameof(LearnedScaling))]
+    [InRange(-1e9, 1e9), OverriddenBy(nameof(LearnedScaling))]
     public double Scaling { get; set; } = 1;
 
     /// <summary>Whether the scaling is learned instead, starting at 1, as one number or one for each channel. Default: it is fixed.</summary>

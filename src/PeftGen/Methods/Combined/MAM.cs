@@ -38,6 +38,7 @@ public sealed class MAM(
     public PrefixPositions Positions { get; set; } = PrefixPositions.Unmoved;
 
     /// <summary>The fixed scaling of the adapter's output. Default: 4.</summary>
+    [InRange(-1e9, 1e9)]
     public double Scaling { get; set; } = 4;
 
     /// <inheritdoc/>

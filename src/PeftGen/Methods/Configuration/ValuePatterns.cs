@@ -15,7 +15,7 @@ internal sealed class ValuePatterns
     /// <summary>The number for a path.</summary>
     /// <param name="path">The path of a layer.</param>
     /// <param name="otherwise">The number where no key matches.</param>
-    public double For(string path, double otherwise) => _entries.FirstOrDefault(entry => entry.Path.IsMatch(path))?.Value ?? otherwise;
+    public double For(string path, double otherwise) => _entries.FirstOrDefault(entry => entry.Path.MatchesSome(path))?.Value ?? otherwise;
 
     public JsonObject ToJson() => new(_entries.Select(e => KeyValuePair.Create(e.Key, (JsonNode?)ConfigWriter.Number(e.Value))));
 }
