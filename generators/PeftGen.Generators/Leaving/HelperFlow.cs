@@ -11,7 +11,7 @@ namespace PeftGen.Generators.Leaving;
 /// <param name="parameter">The parameter that is or holds the module; null: another.</param>
 /// <param name="member">The static or field that does; null with no parameter: the object itself.</param>
 /// <param name="summary">Where to write what is found.</param>
-internal sealed class HelperFlow(FlowContext flow, IOperation body, IMethodSymbol method, IParameterSymbol? parameter, ISymbol? member, Summary summary) : BodyFlow(flow, body)
+internal sealed class HelperFlow(FlowContext flow, IOperation body, IMethodSymbol method, IParameterSymbol? parameter, ISymbol? member, Summary summary) : ModuleFlow(flow, body)
 {
     private bool IsOfObject => parameter is null && member is null;
 

@@ -17,7 +17,7 @@ internal sealed record Held(Origin Origin, ExpressionSyntax Place);
 /// <param name="receivers">Which children an expression names.</param>
 /// <param name="held">Fields that hold modules; what is found is added.</param>
 /// <param name="isConstructor">Whether it is code for which there is no overload.</param>
-internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type, ReceiverFinder receivers, Dictionary<ISymbol, Held> held, bool isConstructor) : BodyFlow(flow, body)
+internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type, ReceiverFinder receivers, Dictionary<ISymbol, Held> held, bool isConstructor) : ModuleFlow(flow, body)
 {
     private ExpressionSyntax? _place;
 

@@ -5,7 +5,7 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Leaving;
 
 /// <summary>Follows modules through the values of one body, whatever the forms in which they go on: what is not known to end them hands them on.</summary>
-internal abstract class BodyFlow(FlowContext flow, IOperation body)
+internal abstract class ModuleFlow(FlowContext flow, IOperation body)
 {
     private const int MostRounds = 6;
     private readonly Dictionary<ISymbol, Origin> _carriers = new(SymbolEqualityComparer.Default);
