@@ -73,10 +73,18 @@ internal sealed class PlaceWalker
     /// <summary>Classes that stand below the root for sure: each on the way is declared by its own type.</summary>
     public HashSet<ModelClass> Certain { get; } = [];
 
-    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, CancellationToken cancel)
+    /// <param name="graph">The classes.</param>
+    /// <param name="linears">The linear layers among them.</param>
+    /// <param name="root">The annotated class.</param>
+    /// <param name="annotated">All annotated classes.</param>
+    /// <param name="cancel">Ends it early.</param>
+    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, ISet<INamedTypeSymbol> annotated, CancellationToken cancel)
     {
         var walker = new PlaceWalker(graph, linears, cancel);
         walker.WalkClass(root, "", null, root, true);
+        // A model may also be of a class that derives from the root.
+        foreach (var derived in graph.DerivedFrom(root).Where(type => !annotated.Contains(type.Symbol)).ToList())
+            walker.WalkClass(derived, "", null, null, false);
         return walker;
     }
 

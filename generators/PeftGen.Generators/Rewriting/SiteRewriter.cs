@@ -12,7 +12,7 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
     public void Rewrite(ResidualUse residual)
     {
         if (residual.Norm is not { } norm)
-            RewritePlain(residual, $"{body.Names.Adapter}.{body.Sites.Of(residual)}.forward({body.Names.Context}, null, null, ");
+            RewritePlain(residual, body.Call(residual.Site, Operands(residual), $"{body.Names.Adapter}.{body.Sites.Of(residual)}", "forward") + "null, null, ");
         else if (body.Sites.Of(residual) is { } site)
             RewriteSum(residual, norm, site);
         else
@@ -23,8 +23,17 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
     public void Rewrite(AttentionUse attention)
     {
         var site = $"{body.Names.Adapter}.{body.Sites.Of(attention)}";
-        body.ReplaceCallee(attention.Call, attention.Input is { } input ? $"{site}.attend({body.Names.Context}, {input}, " : $"{site}.attach({body.Names.Context}, ");
+        var given = attention.Call.ArgumentList.Arguments.Select(a => a.Expression);
+        body.ReplaceCallee(attention.Call, attention.Input is { } input ? $"{body.Call(attention.Call, given, site, "attend")}{input}, " : body.Call(attention.Call, given, site, "attach"));
     }
+
+    private static IEnumerable<ExpressionSyntax> Operands(ResidualUse residual) => (residual.Sum ?? residual.Site) switch
+    {
+        BinaryExpressionSyntax sum => [sum.Left, sum.Right],
+        AssignmentExpressionSyntax sum => [sum.Left, sum.Right],
+        InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax add } sum => [add.Expression, .. sum.ArgumentList.Arguments.Select(a => a.Expression)],
+        _ => [],
+    };
 
     /// <summary><c>Attention.Positions(positions)</c> → <c>context.Positions(positions)</c></summary>
     public void Rewrite(PositionsUse positions) => body.ReplaceCallee(positions.Call, $"{body.Names.Context}.Positions(");
@@ -61,7 +70,7 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
         var (owner, child) = norm.Receiver.Target;
         var slot = body.Reach.IsCompiled(owner, child) ? body.Paths.SlotOf(norm.Receiver.Chain, norm.Call) : "null";
         body.MakeInstance(norm.Call);
-        body.Edits.Insert(norm.Receiver.Syntax.SpanStart, $"{body.Names.Adapter}.{site}.forward({body.Names.Context}, ");
+        body.Edits.Insert(norm.Receiver.Syntax.SpanStart, body.Call(norm.Call, Operands(residual), $"{body.Names.Adapter}.{site}", "forward"));
         var sum = (BinaryExpressionSyntax)residual.Sum!;
         body.EndReceiver(norm.Receiver, norm.Call, slot + (residual.OutputIsLast ? ", r: " : ", "));
         body.Edits.Replace(sum.Left.Span.End, sum.Right.SpanStart, residual.OutputIsLast ? ", h: " : ", ");

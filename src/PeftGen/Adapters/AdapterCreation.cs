@@ -61,6 +61,8 @@ internal sealed class AdapterCreation
         using (no_grad())
         using (NewDisposeScope())
         {
+            if (host is IAdaptable adaptable)
+                root.StandAs(adaptable.NewAdapterNode());
             FillNode(root, host, "");
             foreach (var complete in Completions)
                 complete();
@@ -109,8 +111,9 @@ internal sealed class AdapterCreation
 
     private void FillNode(AdapterNode node, nn.Module host, string path)
     {
+        UncompiledOverrides.Refuse(host, path);
         node.Path = path;
-        foreach (var member in node.Members(host))
+        foreach (var member in node.Places(host))
         {
             var place = Join(path, member.Path);
             var made = member.Kind switch
