@@ -44,10 +44,10 @@ internal static class DeclarationChecks
     {
         if (root.Symbol.IsAbstract)
             return;
-        var entries = RootModelBuilder.Entries(root, context.Graph, context.Scanner, context.Reach).ToList();
+        var entries = RootModelBuilder.EntryMethods(root, context.Scanner, context.Reach).ToList();
         foreach (var role in method.Claims.SelectMany(c => c.Inputs).Distinct())
         {
-            if (entries.Count == 0 || entries.Any(e => e.Inputs.Any(i => i.Role == role)))
+            if (entries.Count == 0 || entries.Any(e => RootModelBuilder.InputsOf(e.Symbol, context.Graph).Any(i => i.Role == role)))
                 continue;
             // The only tensor without a role is likely to be it.
             var forward = context.Reach.ForwardOf(root);

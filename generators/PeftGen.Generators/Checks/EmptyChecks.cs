@@ -35,7 +35,7 @@ internal static class EmptyChecks
     {
         if (methods.Count == 0 || root.Symbol.IsAbstract || !context.Reach.Classes.Contains(root)
             || !context.Matches.Any(m => m.IsSite && methods.Contains(m.Claim.Method)) || context.Diagnostics.Items.Any(d => d.Id == "PG002")
-            || RootModelBuilder.Entries(root, context.Graph, context.Scanner, context.Reach).Any())
+            || RootModelBuilder.EntryMethods(root, context.Scanner, context.Reach).Any())
             return;
         context.Diagnostics.Add("PG062", methods[0].Syntax.SyntaxTree, methods[0].Syntax.Span, methods[0].Name, root.Symbol.Name);
     }

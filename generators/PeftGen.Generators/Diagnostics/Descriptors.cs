@@ -14,7 +14,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor OutOfRange = Error("PG006", "Number out of range", "{0} is {1}; {2} takes {0} from {3} to {4}");
     public static readonly DiagnosticDescriptor MalformedTargets = Error("PG007", "Malformed targets", "{0}");
     public static readonly DiagnosticDescriptor Exclusive = Error("PG008", "Declarations exclude each other", "{0} in {1}; {2}");
-    public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already declares '{1}', which PeftGen emits; rename it");
+    public static readonly DiagnosticDescriptor NameClash = Error("PG009", "Name clash", "{0} already {1} '{2}', which PeftGen emits; rename it");
     public static readonly DiagnosticDescriptor CannotFollow = Error("PG010", "Call cannot be followed", "this use of {0} cannot be followed into an adapter: {1}");
     public static readonly DiagnosticDescriptor RoleFound = new("PG011", "Role found by family name", "'{0}' stands for {1}", "PeftGen", DiagnosticSeverity.Info, true, helpLinkUri: Page("PG011"));
     public static readonly DiagnosticDescriptor OtherAssembly = Error("PG012", "Target in another assembly", "'{0}' {1} below {2} {3} is in another assembly and was not compiled by PeftGen; compile it there, or choose other targets");
@@ -23,7 +23,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor WeightPastModule = new("PG014", "Weight read past its module", "{0} is read past its module, so what the adapter does to it is computed whole in each call; call {1} instead", "PeftGen", DiagnosticSeverity.Warning, true, helpLinkUri: Page("PG014"));
 
     public static readonly DiagnosticDescriptor StateWritten = Info("PG015", "State written while running", "{0} writes {1}, which all adapters on this module share; pass it as an argument where they must not");
-    public static readonly DiagnosticDescriptor NotCompiledCandidate = Warning("PG016", "Class that may stand there is not compiled", "{0} may stand where an abstract module is declared and has targets, but is not partial, so nothing is adapted in it; declare it 'partial'");
+    public static readonly DiagnosticDescriptor NotCompiledCandidate = Warning("PG016", "Class that may stand there is not compiled", "{0} {1}; declare it 'partial'");
     public static readonly DiagnosticDescriptor NoSuchPattern = Error("PG017", "No path fits the pattern", "'{0}' matches no path below {1}, whatever the index; {2}");
     public static readonly DiagnosticDescriptor RoleOfSeveral = Info("PG018", "Role stands for several fields", "'{0}' stands for several fields of one class: {1}; name them where not all are meant");
     public static readonly DiagnosticDescriptor SharedMerge = Warning("PG019", "Shared parameter cannot be merged", "{0} and {1} are one parameter, and {2} is adapted, so MergeInto will refuse; run the model with its adapter, or leave {2} out");
@@ -59,6 +59,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor NoLayerOfRole = Error("PG047", "Layer cannot be found", "{0} needs a layer below {1} with the role '{2}', and none there bears a name that tells it, such as {3}; give the field such a name");
     public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
     public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
+    public static readonly DiagnosticDescriptor HiddenForward = Error("PG055", "Hidden forward", "this forward of {0} hides the one that modules run, so with an adapter {0} and the module would be two models; override it, or give this one another name");
 
     public static readonly DiagnosticDescriptor LibraryMayCall = Warning("PG051", "Library may call a target's method", "{0} reaches a target and overrides a method of {1}, which is a library's; where that calls it by itself, the base runs; call it from this project's code alone");
     public static readonly DiagnosticDescriptor LibraryCalls = Error("PG052", "Library calls a target's method", "{0} reaches a target and overrides a method of {1}, whose forward is a library's and calls it without an adapter; override forward here, and call {0} there");

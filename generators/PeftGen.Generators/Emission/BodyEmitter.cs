@@ -7,12 +7,12 @@ internal static class BodyEmitter
 {
     public static void Emit(SourceWriter writer, ClassModel model, BodyModel body)
     {
-        var node = $"Adapter {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}";
+        var node = $"{model.Node} {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}";
         var rest = body.Parameters.Length == 0 ? "" : ", " + body.Parameters;
         if (body.Body is not null && (body.Checkpointed is not null || body.Output is not null))
         {
             EmitOuter(writer, model, body, $"{node}{rest}");
-            writer.Line($"private {body.ReturnType} {model.Names.Once}({node}{rest}){(body.Body!.IsExpression ? " =>" : "")}");
+            writer.Line($"private {body.Unsafe}{body.ReturnType} {model.Names.Once}({node}{rest}){(body.Body!.IsExpression ? " =>" : "")}");
             EmitText(writer, body.Body);
         }
         else
@@ -22,22 +22,22 @@ internal static class BodyEmitter
 
         writer.Line();
 
-        var handedOn = string.Join(", ", new[] { $"(Adapter){model.Names.Adapter}", model.Names.Context, body.Arguments }.Where(a => a.Length > 0));
+        var handedOn = string.Join(", ", new[] { $"{model.Names.Adapter}.As<{model.Node}>()", model.Names.Context, body.Arguments }.Where(a => a.Length > 0));
         foreach (var overridden in body.Overrides)
         {
             writer.Line("/// <inheritdoc/>");
-            writer.Line($"{body.Access} override {body.ReturnType} {body.Name}({overridden} {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}{rest}) =>");
+            writer.Line($"{body.Access} {body.Unsafe}override {body.ReturnType} {body.Name}({overridden} {model.Names.Adapter}, {ClassEmitter.Context} {model.Names.Context}{rest}) =>");
             writer.Indented($"{body.Name}({handedOn});").Line();
         }
 
-        if (body.WithHooks)
-            EmitCall(writer, model, body, node, rest);
+        if (body.Call is { } call)
+            EmitCall(writer, model, body, call, node, rest);
     }
 
     private static void EmitBody(SourceWriter writer, BodyModel body, string parameters)
     {
         writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
-        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}){body.Constraints}{(body.Body is null ? ";" : body.Body.IsExpression ? " =>" : "")}");
+        writer.Line($"{body.Access} {body.Unsafe}{body.Modifiers}{body.ReturnType} {body.Name}({parameters}){body.Constraints}{(body.Body is null ? ";" : body.Body.IsExpression ? " =>" : "")}");
         if (body.Body is not null)
             EmitText(writer, body.Body);
     }
@@ -50,7 +50,7 @@ internal static class BodyEmitter
         if (body.Checkpointed is not { } checkpointed)
         {
             writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter.</summary>");
-            writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
+            writer.Line($"{body.Access} {body.Unsafe}{body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
             writer.Indented($"{open}{names.Once}({names.Adapter}, {names.Context}, {body.Arguments}){close};").Line();
             return;
         }
@@ -59,9 +59,9 @@ internal static class BodyEmitter
         var tensors = arguments.Where(a => a.IsTensor).ToList();
         var given = arguments.Select(a => a.IsTensor ? $"{names.Inputs}[{tensors.IndexOf(a)}]{(model.Nullable && !a.IsNullable ? "!" : "")}" : a.Name);
         writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>");
-        writer.Line($"{body.Access} {body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
+        writer.Line($"{body.Access} {body.Unsafe}{body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
         writer.Indented($"{open}{names.Adapter}.GradientCheckpointing{string.Concat(arguments.Where(a => a.IsAbsent).Select(a => $" && {a.Name} is null"))}");
-        writer.Indented($"    ? GradientCheckpoint.Run({names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
+        writer.Indented($"    ? global::PeftGen.Compiled.GradientCheckpoint.Run({names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
         writer.Indented($"        {string.Join(", ", tensors.Select(t => t.Name))})");
         writer.Indented($"    : {names.Once}({names.Adapter}, {names.Context}, {body.Arguments}){close};").Line();
     }
@@ -86,16 +86,16 @@ internal static class BodyEmitter
     }
 
     /// <summary>TorchSharp's <c>call</c>: the module's own hooks around forward.</summary>
-    private static void EmitCall(SourceWriter writer, ClassModel model, BodyModel body, string node, string rest)
+    private static void EmitCall(SourceWriter writer, ClassModel model, BodyModel body, string call, string node, string rest)
     {
         var names = body.Arguments.Split([", "], StringSplitOptions.None);
         writer.Line($"/// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>");
-        writer.Open($"public {body.ReturnType} call({node}{rest})");
+        writer.Open($"public {body.ReturnType} {call}({node}{rest})");
         var (hook, changed, result) = (model.Names.Hook, model.Names.Changed, model.Names.Result);
         var inputs = names.Length == 1 ? names[0] : $"({body.Arguments})";
         writer.Line($"foreach (var {hook} in module_pre_hooks.Values)").Indented($"{hook}(this);");
         writer.Line($"foreach (var {hook} in pre_hooks.Values)").Indented($"{inputs} = {hook}(this, {body.Arguments}) is {{ }} {changed} ? {changed} : {inputs};").Line();
-        writer.Line($"var {result} = forward({model.Names.Adapter}, {model.Names.Context}, {body.Arguments});").Line();
+        writer.Line($"var {result} = {body.Name}({model.Names.Adapter}, {model.Names.Context}, {body.Arguments});").Line();
         writer.Line($"foreach (var {hook} in post_hooks.Values)").Indented($"{result} = {hook}(this, {body.Arguments}, {result}) is {{ }} {changed} ? {changed} : {result};");
         writer.Line($"foreach (var {hook} in module_post_hooks.Values)").Indented($"{hook}(this);");
         writer.Line($"return {result};");

@@ -7,17 +7,17 @@ internal static class NodeEmitter
 {
     public static void Emit(SourceWriter writer, ClassModel model)
     {
-        writer.Line("global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();").Line();
+        writer.Line($"global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new {model.Node}();").Line();
         foreach (var abstraction in model.Abstractions)
             EmitAbstraction(writer, model, abstraction);
 
         writer.Line($"/// <summary>What an adapter puts beside a <see cref=\"{Cref(model.Name)}\"/>: a slot for each place that can be adapted.</summary>");
         writer.Line("[global::System.CodeDom.Compiler.GeneratedCode(\"PeftGen\", \"0.1.0\")]");
-        writer.Open(model.BaseAdapter is null ? "public class Adapter : global::PeftGen.AdapterNode" : $"public new class Adapter : {model.BaseAdapter}");
+        writer.Open(model.BaseAdapter is { } inherited ? $"public new class {model.Node} : {inherited}" : $"public class {model.Node} : global::PeftGen.AdapterOf<{model.Name}>");
         foreach (var member in model.Members.Where(m => m.Kind != "Plain"))
             EmitProperty(writer, member);
         writer.Line("/// <inheritdoc/>");
-        writer.Line("protected override global::PeftGen.AdapterNode New() => new Adapter();").Line();
+        writer.Line($"protected override global::PeftGen.AdapterNode New() => new {model.Node}();").Line();
         if (model.IsCheckpointed)
             writer.Line("/// <inheritdoc/>").Line("protected override bool IsCheckpointed => true;").Line();
         if (model.OtherSums is { } sums)
@@ -30,11 +30,11 @@ internal static class NodeEmitter
     {
         var names = abstraction.Parameters.Select((_, i) => $"input{i + 1}").ToList();
         var parameters = string.Concat(abstraction.Parameters.Select((type, i) => $", {type} {names[i]}"));
-        foreach (var verb in new[] { "forward", "call" })
+        foreach (var (verb, name) in new[] { ("forward", abstraction.Forward), ("call", abstraction.Call) })
         {
             writer.Line($"{abstraction.Result} global::PeftGen.IAdapted<{abstraction.Interface}>.{verb}(");
             writer.Indented($"global::PeftGen.AdapterNode adapter, {ClassEmitter.Context} context{parameters}) =>");
-            writer.Indented($"{verb}((Adapter)adapter, context, {string.Join(", ", names)});").Line();
+            writer.Indented($"{name}(({model.Node})adapter, context, {string.Join(", ", names)});").Line();
         }
     }
 

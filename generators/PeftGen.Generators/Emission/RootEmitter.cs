@@ -62,42 +62,55 @@ internal static class RootEmitter
         var rest = entry.Parameters.Length == 0 ? "" : ", " + entry.Parameters;
         var arguments = entry.Arguments.Length == 0 ? "" : ", " + entry.Arguments;
         writer.Line($"/// <summary><c>{entry.Name}</c>, run through an adapter. Once it is merged, this is the base's own <c>{entry.Name}</c>.</summary>");
-        writer.Line($"{entry.Access} {entry.ReturnType} {entry.Name}(Adapter {adapter}{rest}) =>");
+        // The model's own arguments come first to mind where null stands for one of either.
+        var shared = $"{entry.Name}<{model.Names.Model}>(global::PeftGen.AdapterOf<{model.Names.Model}> {adapter}";
+        var constraint = $"where {model.Names.Model} : {root.Constraint}";
+        EmitPriority(writer, root, 2 * entry.Rank + 1);
+        writer.Line($"{entry.Access} {entry.ReturnType} {shared}{rest})").Indented($"{constraint} =>");
         writer.Indented($"{entry.Name}({adapter}, {model.Names.Options}: null{arguments});").Line();
         writer.Line($"/// <summary><c>{entry.Name}</c>, run through an adapter, with options for this call.</summary>");
+        EmitPriority(writer, root, 2 * entry.Rank);
         var isAsync = entry.Form is EntryForm.Task or EntryForm.TaskOfValue or EntryForm.AsyncItems;
-        writer.Open($"{entry.Access} {(isAsync ? "async " : "")}{entry.ReturnType} {entry.Name}(Adapter {adapter}, {Options}? {model.Names.Options}{rest})");
-        var atBase = $"{entry.Name}({entry.Arguments})";
+        writer.Line($"{entry.Access} {(isAsync ? "async " : "")}{entry.ReturnType} {shared}, {Options}? {model.Names.Options}{rest})");
+        writer.Open($"    {constraint}");
+        var atBase = $"{entry.Base}({entry.Arguments})";
+        writer.Line($"var {model.Names.Node} = {root.Record}.Own<{model.Node}>(this, {adapter});");
+        writer.Line($"using var {context} = {root.Record}.Open({model.Names.Node}, {model.Names.Options}{(entry.Form is EntryForm.Value or EntryForm.Nothing ? "" : ", isSuspendable: true")});");
         if (entry.Form is EntryForm.Value or EntryForm.TaskOfValue)
         {
-            writer.Line($"if ({root.Record}.RunsBase({adapter}))").Indented($"return {(isAsync ? "await " : "")}{atBase};");
+            writer.Line($"if ({context}.RunsBase)").Indented($"return {(isAsync ? "await " : "")}{atBase};");
         }
         else
         {
-            writer.Open($"if ({root.Record}.RunsBase({adapter}))");
+            writer.Open($"if ({context}.RunsBase)");
             EmitReturn(writer, model, entry, atBase, isLast: false);
             writer.Close();
         }
 
         writer.Line();
-        writer.Line($"using var {context} = new {ClassEmitter.Context}({model.Names.Options});");
         foreach (var input in entry.Inputs)
             writer.Line($"{context}[global::PeftGen.InputRole.{input.Role}] = {input.Expression};");
         if (entry.Cache is { } cache)
             writer.Line($"{context}.PastTokens = {cache}?.Length ?? 0;");
-        EmitReturn(writer, model, entry, root.Input is { } slot ? WithInput(writer, model, entry, slot) : $"{entry.Name}({adapter}, {context}{arguments})", isLast: true);
+        EmitReturn(writer, model, entry, root.Input is { } slot ? WithInput(writer, model, entry, slot) : $"{entry.Through}({model.Names.Node}, {context}{arguments})", isLast: true);
         writer.Close().Line();
+    }
+
+    private static void EmitPriority(SourceWriter writer, RootModel root, int priority)
+    {
+        if (root.HasPriorities && priority > 0)
+            writer.Line($"[global::System.Runtime.CompilerServices.OverloadResolutionPriority({priority})]");
     }
 
     /// <summary>A call that runs with the inputs that the adapter's slot left in the context.</summary>
     private static string WithInput(SourceWriter writer, ClassModel model, EntryModel entry, string input)
     {
-        var (adapter, context) = (model.Names.Adapter, model.Names.Context);
-        writer.Line($"{adapter}.{input}.begin({context});");
+        var (node, context) = (model.Names.Node, model.Names.Context);
+        writer.Line($"{node}.{input}.begin({context});");
         var replaced = entry.Inputs.ToDictionary(i => i.Expression, i => $"{context}[global::PeftGen.InputRole.{i.Role}]{(i.IsNullable ? "" : "!")}");
         var arguments = entry.Arguments.Split([", "], System.StringSplitOptions.RemoveEmptyEntries).Select(a => replaced.TryGetValue(a, out var kept) ? kept : a);
-        var call = $"{entry.Name}({string.Join(", ", [adapter, context, .. arguments])})";
-        return entry is { IsForward: true, ReturnsTensor: true } ? $"{adapter}.{input}.end({context}, {call})" : call;
+        var call = $"{entry.Through}({string.Join(", ", [node, context, .. arguments])})";
+        return entry is { IsForward: true, ReturnsTensor: true } ? $"{node}.{input}.end({context}, {call})" : call;
     }
 
     private static void EmitReturn(SourceWriter writer, ClassModel model, EntryModel entry, string call, bool isLast)
@@ -126,13 +139,13 @@ internal static class RootEmitter
     {
         writer.Line("/// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>");
         writer.Line("/// <param name=\"adapter\">The adapter; it can be used without this module, too.</param>");
-        writer.Line($"public Adapted With(Adapter adapter) => new(this, adapter);").Line();
+        writer.Line($"public Adapted With({model.Node} adapter) => new(this, adapter);").Line();
         writer.Line($"/// <summary>A <see cref=\"{model.Name.Replace('<', '{').Replace('>', '}')}\"/> with an adapter, as an ordinary module.</summary>");
         writer.Line("[global::System.CodeDom.Compiler.GeneratedCode(\"PeftGen\", \"0.1.0\")]");
         writer.Open($"public sealed class Adapted : {root.ModuleBase}");
         writer.Line($"private readonly {model.Name} model;");
-        writer.Line("private readonly Adapter adapter;").Line();
-        writer.Open($"internal Adapted({model.Name} model, Adapter adapter) : base(nameof(Adapted))");
+        writer.Line($"private readonly {model.Node} adapter;").Line();
+        writer.Open($"internal Adapted({model.Name} model, {model.Node} adapter) : base(nameof(Adapted))");
         writer.Line("this.model = model;").Line("this.adapter = adapter;");
         writer.Line("register_module(nameof(model), model);").Line("register_module(nameof(adapter), adapter);");
         writer.Close().Line();
@@ -157,14 +170,14 @@ internal static class RootEmitter
     {
         writer.Line($"/// <summary>An adapter of {Escape(string.Join(" ", group.Methods.Select(m => m.Summary)))}.</summary>");
         writer.Line("[global::System.CodeDom.Compiler.GeneratedCode(\"PeftGen\", \"0.1.0\")]");
-        writer.Open($"public sealed class {group.Type} : Adapter, global::PeftGen.IAdapter");
+        writer.Open($"public sealed class {group.Type} : {model.Node}, global::PeftGen.IAdapter");
         if (group.Merges)
         {
-            writer.Line("/// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>");
+            writer.Line("/// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>");
             writer.Line("/// <param name=\"model\">The model.</param>");
             writer.Line("/// <param name=\"keepBase\">Whether to keep a copy of the weights that it changes, for <see cref=\"UnmergeFrom\"/>.</param>");
             writer.Line($"public void MergeInto({model.Name} model, bool keepBase = true) => model.{root.Record}.Merge(model, this, keepBase);").Line();
-            writer.Line("/// <summary>Gives the base back the bits that it had before merging.</summary>");
+            writer.Line("/// <summary>Gives the base back the bits that it had before merging. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>");
             writer.Line($"public void UnmergeFrom({model.Name} model) => model.{root.Record}.Unmerge(model, this);").Line();
         }
 

@@ -7,7 +7,8 @@ namespace PeftGen.Generators.Model;
 /// <param name="Header">The class's own header, for example <c>partial class Block&lt;T&gt;</c>.</param>
 /// <param name="Name">The class with its type parameters, as its own code names it.</param>
 /// <param name="IsSealed">Whether nothing derives from the class.</param>
-/// <param name="BaseAdapter">The adapter class of the compiled base class; null: there is none.</param>
+/// <param name="Node">The name of the nested class of nodes.</param>
+/// <param name="BaseAdapter">The node class of the compiled base class; null: there is none.</param>
 /// <param name="Nullable">Whether the user's code is in a nullable context.</param>
 /// <param name="Names">The names that emitted code uses for its own parameters.</param>
 /// <param name="Members">The places of the adapter, without inherited ones.</param>
@@ -21,6 +22,7 @@ internal sealed record ClassModel(
     string Header,
     string Name,
     bool IsSealed,
+    string Node,
     string? BaseAdapter,
     bool Nullable,
     NameModel Names,
@@ -54,8 +56,9 @@ internal sealed record ScopeModel(string? Namespace, bool FileScoped, EquatableA
 /// <param name="Once">The method that holds the body of a block that can be computed again.</param>
 /// <param name="Again">The context of such a run.</param>
 /// <param name="Inputs">The inputs of such a run.</param>
+/// <param name="Model">The type parameter of what users call with an adapter.</param>
 internal sealed record NameModel(
-    string Adapter, string Context, string Options, string Hook, string Changed, string Result, string Input, string Node, string Once, string Again, string Inputs);
+    string Adapter, string Context, string Options, string Hook, string Changed, string Result, string Input, string Node, string Once, string Again, string Inputs, string Model);
 
 /// <summary>A place of the adapter.</summary>
 /// <param name="Kind">The name in <c>PeftGen.MemberKind</c>.</param>
@@ -73,17 +76,17 @@ internal sealed record MemberModel(string Kind, string Name, string Property, st
 }
 
 /// <summary>A method of the class, compiled.</summary>
-/// <param name="Documentation">The name that the emitted documentation refers to.</param>
+/// <param name="Documentation">The name that the user's method has.</param>
 /// <param name="Access">Its accessibility.</param>
 /// <param name="Modifiers">Further modifiers, a blank after each.</param>
 /// <param name="ReturnType">The type as written.</param>
-/// <param name="Name">The name with type parameters as written.</param>
+/// <param name="Name">The emitted name, with type parameters as written.</param>
 /// <param name="Parameters">The parameters as written.</param>
 /// <param name="Arguments">The parameters as arguments of a call that hands them on.</param>
 /// <param name="Constraints">The constraints as written.</param>
 /// <param name="Body">The body; null: abstract.</param>
 /// <param name="Overrides">The adapter types of base classes whose overloads this one has to override.</param>
-/// <param name="WithHooks">Whether <c>call</c> is emitted too.</param>
+/// <param name="Call">The name under which <c>call</c> is emitted, too; null: it is not.</param>
 /// <param name="Sequence">The number of arguments of the module's own <c>forward</c>, if the method is that; else 0.</param>
 /// <param name="Returns">Whether the method returns a value.</param>
 internal sealed record BodyModel(
@@ -97,10 +100,13 @@ internal sealed record BodyModel(
     string Constraints,
     BodyText? Body,
     EquatableArray<string> Overrides,
-    bool WithHooks,
+    string? Call,
     int Sequence,
     bool Returns)
 {
+    /// <summary>The word <c>unsafe</c> with a blank, or nothing.</summary>
+    public string Unsafe { get; init; } = "";
+
     /// <summary>The adapter's slot for what the method returns; null: that is no site.</summary>
     public string? Output { get; init; }
 
@@ -140,7 +146,9 @@ internal sealed record InputModel(string Role, string Expression, bool IsNullabl
 /// <param name="Interface">The type arguments of <c>IAdapted</c>.</param>
 /// <param name="Result">The result's type.</param>
 /// <param name="Parameters">The parameters' types.</param>
-internal sealed record AbstractionModel(string Interface, string Result, EquatableArray<string> Parameters);
+/// <param name="Forward">The emitted name of <c>forward</c>.</param>
+/// <param name="Call">The emitted name of <c>call</c>.</param>
+internal sealed record AbstractionModel(string Interface, string Result, EquatableArray<string> Parameters, string Forward, string Call);
 
 /// <summary>What a root has besides its bodies.</summary>
 /// <param name="Record">The name of the private field that remembers what is merged.</param>
@@ -148,21 +156,27 @@ internal sealed record AbstractionModel(string Interface, string Result, Equatab
 /// <param name="Groups">The groups of methods.</param>
 /// <param name="Entries">The methods that users call with an adapter.</param>
 /// <param name="Input">The adapter's slot for the inputs; null: they are no site.</param>
-internal sealed record RootModel(string Record, string ModuleBase, EquatableArray<GroupModel> Groups, EquatableArray<EntryModel> Entries, string? Input);
+/// <param name="Constraint">What a model has to be for its adapter to be one of this root's.</param>
+/// <param name="HasPriorities">Whether the project's C# knows that one overload can come before others.</param>
+internal sealed record RootModel(string Record, string ModuleBase, EquatableArray<GroupModel> Groups, EquatableArray<EntryModel> Entries, string? Input, string Constraint, bool HasPriorities);
 
 /// <summary>A method of a root that users call with an adapter: it opens the context.</summary>
 /// <param name="Access">Its accessibility.</param>
 /// <param name="ReturnType">The type as written.</param>
 /// <param name="Form">How it returns.</param>
 /// <param name="Name">The name.</param>
+/// <param name="Base">The method as the base's call names it.</param>
+/// <param name="Through">The name of the compiled method.</param>
 /// <param name="Parameters">The parameters as written.</param>
 /// <param name="Arguments">The parameters as arguments.</param>
 /// <param name="Inputs">What slots can ask for.</param>
 /// <param name="IsForward">Whether it is the module's own forward.</param>
 /// <param name="Cache">The parameter that tells how many tokens were seen before; null: there is none.</param>
 /// <param name="ReturnsTensor">Whether it returns one tensor.</param>
+/// <param name="Rank">How far C# prefers it to others of its name, which it declares further up.</param>
 internal sealed record EntryModel(
-    string Access, string ReturnType, EntryForm Form, string Name, string Parameters, string Arguments, EquatableArray<InputModel> Inputs, bool IsForward, string? Cache, bool ReturnsTensor);
+    string Access, string ReturnType, EntryForm Form, string Name, string Base, string Through, string Parameters, string Arguments, EquatableArray<InputModel> Inputs,
+    bool IsForward, string? Cache, bool ReturnsTensor, int Rank);
 
 /// <summary>How a method returns; the context has to live until it has.</summary>
 internal enum EntryForm

@@ -15,6 +15,7 @@ internal sealed class KnownTypes
         LinearLayer = compilation.GetTypeByMetadataName("PeftGen.ILinearLayer")!;
         Sequential = compilation.GetTypeByMetadataName("TorchSharp.Modules.Sequential")!;
         Adaptable = compilation.GetTypeByMetadataName("PeftGen.IAdaptable")!;
+        AdapterNode = compilation.GetTypeByMetadataName("PeftGen.AdapterNode")!;
         TokenCache = compilation.GetTypeByMetadataName("PeftGen.ITokenCache")!;
     }
 
@@ -37,6 +38,9 @@ internal sealed class KnownTypes
 
     /// <summary><c>PeftGen.IAdaptable</c>, which compiled classes of other assemblies implement.</summary>
     public INamedTypeSymbol Adaptable { get; }
+
+    /// <summary><c>PeftGen.AdapterNode</c>, from which emitted nodes derive.</summary>
+    public INamedTypeSymbol AdapterNode { get; }
 
     /// <summary><c>PeftGen.ITokenCache</c>, which caches of keys and values implement.</summary>
     public INamedTypeSymbol TokenCache { get; }

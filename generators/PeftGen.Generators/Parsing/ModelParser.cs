@@ -31,7 +31,8 @@ internal static class ModelParser
         var walkers = new Dictionary<ModelClass, PlaceWalker>();
 
         var report = project.Reports ? new ReportBuilder(scanner) : null;
-        foreach (var symbol in named.Declaring())
+        var declaring = new HashSet<INamedTypeSymbol>(named.Declaring(), SymbolEqualityComparer.Default);
+        foreach (var symbol in declaring)
         {
             var methods = DeclarationParser.Parse(symbol, known, diagnostics);
             if (methods.Count == 0)
@@ -45,7 +46,7 @@ internal static class ModelParser
                 continue;
             }
 
-            var walker = PlaceWalker.Walk(graph, ownLinears, root, methods, cancel);
+            var walker = PlaceWalker.Walk(graph, ownLinears, root, methods, declaring, cancel);
             var finder = new SiteFinder(root, walker, known, sites, scanner, diagnostics);
             foreach (var method in methods)
                 finder.Match(method);
@@ -63,15 +64,15 @@ internal static class ModelParser
         CallChecks.Run(graph, scanner, sites, reach, certain, diagnostics);
         // What cannot be extended is left out, and the others run it as the base does: so mistakes show as our diagnostics alone.
         var closed = reach.Classes.Where(type =>
-            !PartialCheck.Passes(type, roots.ContainsKey(type), certain.Contains(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, diagnostics)
+            !PartialCheck.Passes(type, reach, graph, scanner, roots.ContainsKey(type), certain.Contains(type), diagnostics) | !NameCheck.Passes(type, roots.TryGetValue(type, out var own) ? own : null, graph, scanner, diagnostics)
             | !AliasCheck.Passes(type, reach, scanner, diagnostics))
-            .Union(sites.Linears.Keys.Where(type => !PartialCheck.Passes(type, false, certain.Contains(type), diagnostics))).ToList();
+            .Union(sites.Linears.Keys.Where(type => !PartialCheck.Passes(type, reach, graph, scanner, false, certain.Contains(type), diagnostics))).ToList();
         if (closed.Count > 0)
             reach = new Reachability(graph, scanner, sites, holders, abstractly, roots.Keys, closed);
         ModelChecks.Run(new CheckContext(graph, scanner, sites, reach, roots, walkers, matches, diagnostics));
         // Where the parameters of such a layer are sites, too, its slot runs it through its node.
         abstractly.UnionWith(sites.Linears.Keys);
-        var builder = new ClassModelBuilder(graph, scanner, sites, reach, abstractly, diagnostics);
+        var builder = new ClassModelBuilder(graph, scanner, sites, reach, new EmittedNames(graph, scanner, reach), abstractly, diagnostics);
         var classes = reach.Classes
             .Select(type => builder.Build(type, roots.TryGetValue(type, out var methods) ? methods : null))
             .OrderBy(model => model.HintName, StringComparer.Ordinal)

@@ -22,7 +22,8 @@ internal static class FreeNames
             Prefix(taken, "node", "adapterOf", "peftNode"),
             First(taken, "forwardOnce"),
             First(taken, "again"),
-            First(taken, "inputs"));
+            First(taken, "inputs"),
+            First(taken, "TModel", "TAdapted", "TPeft"));
     }
 
     private static string Prefix(HashSet<string> taken, params string[] names) =>
@@ -30,9 +31,11 @@ internal static class FreeNames
 
     public static string Field(ModelClass type, string name) => First(Identifiers(type), name, name + "Record", "peft" + name);
 
-    private static HashSet<string> Identifiers(ModelClass type) => new(
-        type.Lineage.SelectMany(t => t.Symbol.DeclaringSyntaxReferences)
-            .SelectMany(r => r.GetSyntax().DescendantTokens()).Where(t => t.IsKind(SyntaxKind.IdentifierToken)).Select(t => t.ValueText));
+    /// <summary>All identifiers in the declarations of a class.</summary>
+    public static HashSet<string> Words(INamedTypeSymbol type) => new(
+        type.DeclaringSyntaxReferences.SelectMany(r => r.GetSyntax().DescendantTokens()).Where(t => t.IsKind(SyntaxKind.IdentifierToken)).Select(t => t.ValueText));
+
+    private static HashSet<string> Identifiers(ModelClass type) => new(type.Lineage.SelectMany(t => Words(t.Symbol)));
 
     private static string First(HashSet<string> taken, params string[] names) =>
         names.FirstOrDefault(n => !taken.Contains(n)) ?? Enumerable.Range(2, int.MaxValue - 2).Select(i => names[0] + i).First(n => !taken.Contains(n));

@@ -85,12 +85,17 @@ internal sealed class PlaceWalker
     /// <param name="linears">Linear layers of the user's own.</param>
     /// <param name="root">Where to begin.</param>
     /// <param name="methods">What is declared on the root. A class may hold itself, at any depth: twice on one path shows every pair of neighbours, and targets may name more.</param>
+    /// <param name="annotated">All annotated classes.</param>
     /// <param name="cancel">Ends it early.</param>
-    public static PlaceWalker Walk(ModelGraph graph, OwnLinears linears, ModelClass root, IEnumerable<DeclaredMethod> methods, CancellationToken cancel)
+    public static PlaceWalker Walk(
+        ModelGraph graph, OwnLinears linears, ModelClass root, IEnumerable<DeclaredMethod> methods, ISet<INamedTypeSymbol> annotated, CancellationToken cancel)
     {
         var depths = methods.SelectMany(m => m.Claims).SelectMany(c => c.Targets.Items).Select(i => i.Pattern?.Depth ?? 0);
         var walker = new PlaceWalker(graph, linears, Math.Min(Deepest, depths.Append(2).Max()), cancel);
         walker.WalkClass(root, "", null, root, true);
+        // A model may also be of a class that derives from the root.
+        foreach (var derived in graph.DerivedFrom(root).Where(type => !annotated.Contains(type.Symbol)).ToList())
+            walker.WalkClass(derived, "", null, null, false);
         return walker;
     }
 

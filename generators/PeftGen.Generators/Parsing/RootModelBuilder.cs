@@ -1,4 +1,5 @@
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 using PeftGen.Generators.Model;
 
 namespace PeftGen.Generators.Parsing;
@@ -6,6 +7,8 @@ namespace PeftGen.Generators.Parsing;
 /// <summary>What a root has besides its bodies: groups, factories, entries.</summary>
 internal static class RootModelBuilder
 {
+    private const int CSharp13 = 1300;
+
     /// <summary>What the names of parameters tell.</summary>
     public static readonly IReadOnlyDictionary<string, string> RoleNames = new Dictionary<string, string>
     {
@@ -19,12 +22,15 @@ internal static class RootModelBuilder
         ["labels"] = "Labels",
     };
 
-    public static RootModel Build(ModelClass type, List<DeclaredMethod> declared, string? input, ModelGraph graph, BodyScanner scanner, Reachability reach) => new(
+    public static RootModel Build(
+        ModelClass type, List<DeclaredMethod> declared, string? input, string constraint, ModelGraph graph, BodyScanner scanner, Reachability reach, EmittedNames emitted) => new(
         Record: FreeNames.Field(type, "adaptation"),
         ModuleBase: ModuleBase(type, graph, reach).ToDisplayString(FullNullable),
         Groups: Group.Of(declared).Select(group => BuildGroup(type, group)).ToEquatable(),
-        Entries: Entries(type, graph, scanner, reach).ToEquatable(),
-        Input: input);
+        Entries: Entries(type, graph, scanner, reach, emitted).ToEquatable(),
+        Input: input,
+        Constraint: constraint,
+        HasPriorities: (int)((CSharpParseOptions)type.Symbol.DeclaringSyntaxReferences[0].SyntaxTree.Options).LanguageVersion >= CSharp13);
 
     // Without a forward to override, the module with its adapter can only be any module.
     private static INamedTypeSymbol ModuleBase(ModelClass type, ModelGraph graph, Reachability reach) =>
@@ -57,32 +63,67 @@ internal static class RootModelBuilder
     }
 
     /// <summary>The methods by which a program runs a root through an adapter.</summary>
-    public static IEnumerable<EntryModel> Entries(ModelClass type, ModelGraph graph, BodyScanner scanner, Reachability reach)
+    public static IEnumerable<MethodScan> EntryMethods(ModelClass type, BodyScanner scanner, Reachability reach)
     {
         var seen = new HashSet<string>();
-        foreach (var scan in type.Lineage.SelectMany(scanner.Scan))
+        return type.Lineage.SelectMany(scanner.Scan).Where(scan => reach.Methods.Contains(scan.Symbol)
+            && scan.Symbol is { DeclaredAccessibility: Accessibility.Public or Accessibility.Internal, IsStatic: false, IsGenericMethod: false } method
+            && seen.Add($"{method.Name}({string.Join(",", method.Parameters.Select(p => p.Type.ToDisplayString()))})"));
+    }
+
+    /// <summary>What slots can ask for of a method's parameters.</summary>
+    public static IEnumerable<InputModel> InputsOf(IMethodSymbol method, ModelGraph graph) =>
+        method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && graph.Known.IsTensor(p.p.Type))
+            .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name), p.p.NullableAnnotation == NullableAnnotation.Annotated));
+
+    private static IEnumerable<EntryModel> Entries(ModelClass type, ModelGraph graph, BodyScanner scanner, Reachability reach, EmittedNames emitted)
+    {
+        var scans = EntryMethods(type, scanner, reach).ToList();
+        foreach (var scan in scans)
         {
-            var method = scan.Symbol;
-            if (!reach.Methods.Contains(method) || method.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Internal) || method.IsStatic || method.IsGenericMethod)
-                continue;
-            var parameters = string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => Microsoft.CodeAnalysis.SyntaxNodeExtensions.NormalizeWhitespace(p.WithoutTrivia()).ToString()));
-            if (!seen.Add($"{method.Name}({string.Join(",", method.Parameters.Select(p => p.Type.ToDisplayString()))})"))
-                continue;
-            yield return new EntryModel(
-                method.DeclaredAccessibility == Accessibility.Public ? "public" : "internal",
-                scan.Syntax.ReturnType.WithoutTrivia().ToString(), FormOf(method), scan.Syntax.Identifier.Text, parameters, ClassModelBuilder.ArgumentsOf(method),
-                method.Parameters.Select(p => (p, role: RoleOf(p))).Where(p => p.role is not null && SymbolEqualityComparer.Default.Equals(p.p.Type, graph.Known.Tensor))
-                    .Select(p => new InputModel(p.role!, Identifiers.Escape(p.p.Name), p.p.NullableAnnotation == NullableAnnotation.Annotated)).ToEquatable(),
-                reach.IsModuleForward(method),
-                method.Parameters.FirstOrDefault(p => KnownTypes.Implements(p.Type, graph.Known.TokenCache)) is { } cache ? Identifiers.Escape(cache.Name) : null,
-                graph.Known.IsTensor(method.ReturnType));
+            // Where one that is declared further down would do, C# passes over what is declared further up, or overrides that.
+            var depths = scans.Where(s => s.Symbol.Name == scan.Symbol.Name).Select(Depth).Distinct().OrderBy(d => d).ToList();
+            yield return BuildEntry(type, scan, graph, reach, emitted) with { Rank = depths.IndexOf(Depth(scan)) };
         }
+
+        int Depth(MethodScan scan) => graph.ClassOf(EmittedNames.RootOf(scan.Symbol).ContainingType)?.Lineage.Count() ?? 0;
+    }
+
+    private static EntryModel BuildEntry(ModelClass type, MethodScan scan, ModelGraph graph, Reachability reach, EmittedNames emitted)
+    {
+        var (method, name) = (scan.Symbol, scan.Syntax.Identifier.Text);
+        return new EntryModel(
+            Access: ((method.DeclaredAccessibility == Accessibility.Public ? "public " : "internal ") + ClassModelBuilder.UnsafeOf(scan)).TrimEnd(),
+            ReturnType: scan.Syntax.ReturnType.WithoutTrivia().ToString(),
+            Form: FormOf(method),
+            Name: name,
+            Base: BaseOf(type, method, name),
+            Through: name + emitted.SuffixOf(method),
+            Parameters: string.Join(", ", scan.Definition.ParameterList.Parameters.Select(p => p.WithoutTrivia().NormalizeWhitespace().ToString())),
+            Arguments: ClassModelBuilder.ArgumentsOf(method),
+            Inputs: InputsOf(method, graph).ToEquatable(),
+            IsForward: reach.IsModuleForward(method),
+            Cache: method.Parameters.FirstOrDefault(p => KnownTypes.Implements(p.Type, graph.Known.TokenCache)) is { } cache ? Identifiers.Escape(cache.Name) : null,
+            ReturnsTensor: graph.Known.IsTensor(method.ReturnType),
+            Rank: 0);
+    }
+
+    /// <summary>How the base's method is called: C# passes an override over where the class has another method of that name that would do.</summary>
+    private static string BaseOf(ModelClass type, IMethodSymbol method, string name)
+    {
+        var root = method;
+        while (root.OverriddenMethod is { } overridden)
+            root = overridden;
+        var isAlone = SymbolEqualityComparer.Default.Equals(root, method)
+            || type.Lineage.SelectMany(t => t.Symbol.GetMembers(method.Name)).OfType<IMethodSymbol>().All(m => m.IsOverride && m.Parameters.Length == method.Parameters.Length);
+        return isAlone ? name : $"(({root.ContainingType.ToDisplayString(FullNullable)})this).{name}";
     }
 
     private static EntryForm FormOf(IMethodSymbol method)
     {
         var type = method.ReturnType;
-        var isByValue = method.Parameters.All(p => p.RefKind == RefKind.None);
+        // What is by reference lives no longer than the call.
+        var isByValue = method.Parameters.All(p => p.RefKind == RefKind.None && !p.Type.IsRefLikeType && p.Type.TypeKind is not (TypeKind.Pointer or TypeKind.FunctionPointer));
         var awaited = isByValue && type.Name is "Task" or "ValueTask" && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
         return method.ReturnsVoid ? EntryForm.Nothing
             : awaited ? type is INamedTypeSymbol { IsGenericType: true } ? EntryForm.TaskOfValue : EntryForm.Task

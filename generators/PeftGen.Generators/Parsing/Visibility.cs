@@ -12,33 +12,55 @@ internal static class Visibility
     /// </summary>
     public static string? OfMember(INamedTypeSymbol owner, ITypeSymbol type)
     {
-        if (HiddenIn(type) is { } container)
-            return HiddenIn(owner) is { } own && IsWithin(own, container) ? "public" : null;
-        return !IsInternal(type) || IsInternal(owner) || HiddenIn(owner) is not null ? "public" : "internal";
+        var (own, needed) = (Limits(owner).ToList(), Limits(type).ToList());
+        return needed.All(limit => own.Any(limit.Holds)) ? "public"
+            : needed.All(limit => limit.Holds(Limit.OfAssembly) || own.Any(limit.Holds)) ? "internal"
+            : null;
     }
 
-    /// <summary>The class that a type, or one of its arguments, is private to; null: none.</summary>
-    private static INamedTypeSymbol? HiddenIn(ITypeSymbol type)
+    /// <summary>What limits who can name a type: its own accessibility, that of the classes around it, and that of its arguments.</summary>
+    private static IEnumerable<Limit> Limits(ITypeSymbol type)
     {
+        if (type is IArrayTypeSymbol array)
+            return Limits(array.ElementType);
+        var limits = new List<Limit>();
         for (var current = type as INamedTypeSymbol; current is not null; current = current.ContainingType)
         {
-            if (current.DeclaredAccessibility is Accessibility.Private or Accessibility.Protected or Accessibility.ProtectedAndInternal)
-                return current.ContainingType;
-            foreach (var argument in current.TypeArguments)
-                if (HiddenIn(argument) is { } container)
-                    return container;
+            switch (current.DeclaredAccessibility)
+            {
+                case Accessibility.Internal:
+                    limits.Add(Limit.OfAssembly);
+                    break;
+                case Accessibility.Private or Accessibility.Protected or Accessibility.ProtectedOrInternal or Accessibility.ProtectedAndInternal:
+                    limits.Add(new Limit(current.DeclaredAccessibility, current.ContainingType));
+                    break;
+            }
+
+            limits.AddRange(current.TypeArguments.SelectMany(Limits));
         }
 
-        return null;
+        return limits;
     }
 
-    private static bool IsInternal(ITypeSymbol type)
+    /// <summary>A limit: this assembly, or a class and, where it is protected, those that derive from it.</summary>
+    private sealed record Limit(Accessibility Kind, INamedTypeSymbol? Class)
     {
-        for (var current = type as INamedTypeSymbol; current is not null; current = current.ContainingType)
-            if (current.DeclaredAccessibility is Accessibility.Internal or Accessibility.ProtectedOrInternal || current.TypeArguments.Any(IsInternal))
-                return true;
-        return false;
+        public static Limit OfAssembly { get; } = new(Accessibility.Internal, null);
+
+        /// <summary>Whether all code within another limit is within this one.</summary>
+        public bool Holds(Limit other) => (Kind, other.Kind) switch
+        {
+            (Accessibility.Internal, Accessibility.Internal or Accessibility.Private or Accessibility.ProtectedAndInternal) => true,
+            (Accessibility.Private or Accessibility.Protected or Accessibility.ProtectedAndInternal, Accessibility.Private) => IsWithin(other.Class!, Class!),
+            (Accessibility.Protected, Accessibility.Protected) => Derives(other.Class!, Class!),
+            (Accessibility.Protected or Accessibility.ProtectedAndInternal, Accessibility.ProtectedAndInternal) => Derives(other.Class!, Class!),
+            (Accessibility.ProtectedOrInternal, Accessibility.Internal or Accessibility.Private or Accessibility.ProtectedAndInternal) => true,
+            (Accessibility.ProtectedOrInternal, Accessibility.Protected or Accessibility.ProtectedOrInternal) => Derives(other.Class!, Class!),
+            _ => false,
+        };
     }
+
+    private static bool Derives(INamedTypeSymbol type, INamedTypeSymbol from) => KnownTypes.DerivesFrom(type, from.OriginalDefinition);
 
     private static bool IsWithin(INamedTypeSymbol inner, INamedTypeSymbol outer)
     {

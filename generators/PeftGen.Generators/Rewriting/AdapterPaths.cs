@@ -7,7 +7,7 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Rewriting;
 
 /// <summary>How emitted code names the slots and nodes of an adapter.</summary>
-internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, Reachability reach, BodyScanner scanner)
+internal sealed class AdapterPaths(NameModel parameters, EmittedNames emitted, ModelGraph graph, Reachability reach, BodyScanner scanner)
 {
     /// <summary><c>adapter.mlp.up_proj</c></summary>
     public string SlotOf(IReadOnlyList<(ModelClass owner, ModelChild child)> chain, SyntaxNode place)
@@ -15,7 +15,7 @@ internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, Reach
         var slot = parameters.Adapter;
         foreach (var (owner, child) in chain)
         {
-            slot += "." + Identifiers.Escape(child.Name);
+            slot += "." + emitted.PropertyOf(owner, child.Name);
             if (child.Shape != ChildShape.Composite || reach.IsOwnLinear(child.Type))
                 continue;
             // A node whose class nobody else may see is kept as what all nodes are.
@@ -28,7 +28,7 @@ internal sealed class AdapterPaths(NameModel parameters, ModelGraph graph, Reach
         return slot;
     }
 
-    public string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) => Display(module.WithNullableAnnotation(NullableAnnotation.NotAnnotated), place) + ".Adapter";
+    public string AdapterTypeAt(ITypeSymbol module, SyntaxNode place) => $"{Display(module.WithNullableAnnotation(NullableAnnotation.NotAnnotated), place)}.{emitted.NodeOf(module)}";
 
     public string Display(ITypeSymbol type, SyntaxNode place) => type.ToMinimalDisplayString(scanner.ModelOf(place.SyntaxTree), place.SpanStart);
 

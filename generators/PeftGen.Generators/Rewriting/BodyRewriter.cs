@@ -1,3 +1,5 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Text;
 using PeftGen.Generators.Model;
 using PeftGen.Generators.Parsing;
@@ -5,18 +7,21 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Rewriting;
 
 /// <summary>Rewrites one body by edits of its text, so that everything else stays as the user wrote it, line for line.</summary>
-internal sealed class BodyRewriter(Reachability reach, SiteNames sites, NameModel names, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class BodyRewriter(Reachability reach, SiteNames sites, NameModel names, EmittedNames emitted, ModelGraph graph, BodyScanner scanner, DiagnosticList diagnostics)
 {
     /// <summary>The rewritten body. One that cannot be followed throws: it never runs as the base in silence.</summary>
     public BodyText Rewrite(MethodScan method)
     {
-        var body = new RewrittenBody(new AdapterPaths(names, graph, reach, scanner), reach, sites, names, scanner, diagnostics);
+        var body = new RewrittenBody(new AdapterPaths(names, emitted, graph, reach, scanner), reach, sites, names, emitted, scanner, diagnostics);
         Rewrite(body, method.Uses.Where(use => use is PositionsUse || reach.Concerns(method, use)).Select(reach.Settle));
         if (body.IsRefused)
             return new BodyText("throw new global::System.NotSupportedException(\"This method could not be compiled; PG010 says why.\");", IsExpression: true, null);
         var span = method.Syntax.ExpressionBody is { } arrow
             ? TextSpan.FromBounds(arrow.Expression.SpanStart, method.Syntax.SemicolonToken.Span.End)
             : method.Syntax.Body!.Span;
+        // Directives are obeyed already, and their other halves may stand outside.
+        foreach (var trivia in method.Syntax.DescendantTrivia(span).Where(t => span.Contains(t.FullSpan) && (t.IsDirective || t.IsKind(SyntaxKind.DisabledTextTrivia))))
+            body.Edits.Blank(trivia.FullSpan);
         var text = method.Syntax.SyntaxTree.GetText();
         return new BodyText(body.Edits.Apply(text.ToString(span), span.Start), method.Syntax.ExpressionBody is not null, OriginOf(method.Syntax.SyntaxTree.FilePath, text, span));
     }

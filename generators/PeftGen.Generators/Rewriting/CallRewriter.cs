@@ -23,7 +23,8 @@ internal sealed class CallRewriter(RewrittenBody body)
         }
 
         body.MakeInstance(call);
-        var through = $"{body.Paths.CalleeOf(receiver, layer.IsLayer, call)}.{VerbOf(call)}({body.Names.Context}, ";
+        var through = body.Call(
+            call, call.ArgumentList.Arguments.Select(a => a.Expression), body.Paths.CalleeOf(receiver, layer.IsLayer, call), VerbOf(call), layer.IsLayer ? "SlotCalls" : "AbstractCalls");
         if (receiver.Conditional is { } conditional)
         {
             BeginConditional(receiver, conditional, through);
@@ -51,14 +52,14 @@ internal sealed class CallRewriter(RewrittenBody body)
     private static InvocationExpressionSyntax CallOf(ConditionalAccessExpressionSyntax conditional) =>
         conditional.WhenNotNull.DescendantNodesAndSelf().OfType<InvocationExpressionSyntax>().First(c => c.Expression is MemberBindingExpressionSyntax);
 
-    /// <summary><c>self_attn.forward(x)</c> → <c>self_attn.forward(adapter.self_attn, context, x)</c></summary>
+    /// <summary><c>self_attn.forward(x)</c> → <c>self_attn.forwardThrough(adapter.self_attn, context, x)</c></summary>
     public void Rewrite(NodeUse node)
     {
         var receiver = node.Receiver;
         body.MakeInstance(node.Call);
         if (RewrittenBody.IsRepeatable(receiver.Syntax))
         {
-            body.InsertArguments(node.Call, body.Paths.NodeOf(receiver, node.Call));
+            body.InsertArguments(node.Call, node.Method, body.Paths.NodeOf(receiver, node.Call));
             return;
         }
 
@@ -72,16 +73,16 @@ internal sealed class CallRewriter(RewrittenBody body)
         var name = body.Names.Node + (++_nodes == 1 ? "" : _nodes.ToString(System.Globalization.CultureInfo.InvariantCulture));
         body.Edits.Insert(receiver.Syntax.SpanStart, $"{body.Names.Adapter}.In(this).Meet(");
         body.Edits.Insert(receiver.Syntax.Span.End, $", out {body.Paths.AdapterTypeAt(receiver.Type, node.Call)} {name})");
-        body.InsertArguments(node.Call, name);
+        body.InsertArguments(node.Call, node.Method, name);
     }
 
-    /// <summary><c>Mix(q, k)</c> → <c>Mix(adapter, context, q, k)</c>. A compiled static method is an instance method, since layers are found by their place in <c>this</c>.</summary>
+    /// <summary><c>Mix(q, k)</c> → <c>MixThrough(adapter, context, q, k)</c>. A compiled static method is an instance method, since layers are found by their place in <c>this</c>.</summary>
     public void Rewrite(SelfUse self)
     {
         body.MakeInstance(self.Call);
         if (self.Method.IsStatic && self.Call.Expression is MemberAccessExpressionSyntax { Expression: not ThisExpressionSyntax } access)
             body.Edits.Replace(access.SpanStart, access.Name.SpanStart, "this.");
-        body.InsertArguments(self.Call, body.Names.Adapter);
+        body.InsertArguments(self.Call, self.Method, body.Names.Adapter);
     }
 
     private static string VerbOf(InvocationExpressionSyntax call) => call.Expression switch

@@ -7,7 +7,7 @@ using PeftGen.Generators.Parsing;
 namespace PeftGen.Generators.Rewriting;
 
 /// <summary>What the rewriters of one body share.</summary>
-internal sealed class RewrittenBody(AdapterPaths paths, Reachability reach, SiteNames sites, NameModel names, BodyScanner scanner, DiagnosticList diagnostics)
+internal sealed class RewrittenBody(AdapterPaths paths, Reachability reach, SiteNames sites, NameModel names, EmittedNames emitted, BodyScanner scanner, DiagnosticList diagnostics)
 {
     private readonly HashSet<int> _freed = [];
 
@@ -54,9 +54,34 @@ internal sealed class RewrittenBody(AdapterPaths paths, Reachability reach, Site
             || n.IsKind(SyntaxKind.PostIncrementExpression) || n.IsKind(SyntaxKind.PreIncrementExpression)
             || n.IsKind(SyntaxKind.PostDecrementExpression) || n.IsKind(SyntaxKind.PreDecrementExpression));
 
-    /// <summary>Puts the node and the context before the arguments of a call.</summary>
-    public void InsertArguments(InvocationExpressionSyntax call, string node) =>
+    /// <summary>Makes the name of a method that of the compiled one: <c>Mix&lt;int&gt;</c> → <c>MixThrough&lt;int&gt;</c></summary>
+    public void Rename(ExpressionSyntax callee, IMethodSymbol method)
+    {
+        var name = callee switch
+        {
+            MemberAccessExpressionSyntax access => access.Name,
+            MemberBindingExpressionSyntax binding => binding.Name,
+            _ => callee as SimpleNameSyntax,
+        };
+        Edits.Insert(name!.Identifier.Span.End, emitted.SuffixOf(method));
+    }
+
+    /// <summary>Puts the node and the context before the arguments of a call of a compiled method.</summary>
+    public void InsertArguments(InvocationExpressionSyntax call, IMethodSymbol method, string node)
+    {
+        Rename(call.Expression, method);
         Edits.Insert(call.ArgumentList.OpenParenToken.Span.End, $"{node}, {Names.Context}{(call.ArgumentList.Arguments.Count > 0 ? ", " : "")}");
+    }
+
+    /// <summary>A call of an extension method of <c>PeftGen.Compiled</c>; with a <c>dynamic</c> argument C# takes only the static form.</summary>
+    /// <param name="place">The expression that holds the arguments.</param>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="on">What the method is called on.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="class">The class that has it.</param>
+    public string Call(SyntaxNode place, IEnumerable<ExpressionSyntax> arguments, string on, string method, string @class = "SlotCalls") =>
+        arguments.Any(a => Scanner.ModelOf(place.SyntaxTree).GetTypeInfo(a).Type?.TypeKind == TypeKind.Dynamic)
+            ? $"global::PeftGen.Compiled.{@class}.{method}({on}, {Names.Context}, " : $"{on}.{method}({Names.Context}, ";
 
     public void ReplaceCallee(InvocationExpressionSyntax call, string text) => Edits.Replace(call.SpanStart, call.ArgumentList.OpenParenToken.Span.End, text);
 

@@ -7,7 +7,7 @@ internal sealed class SiteNames
 {
     private readonly Dictionary<Use, (string name, string path)> _sites = [];
 
-    public SiteNames(ModelClass type, CompiledSites sites, BodyScanner scanner)
+    public SiteNames(ModelClass type, CompiledSites sites, BodyScanner scanner, EmittedNames emitted)
     {
         var taken = new HashSet<string>(type.Children.Select(c => c.Name));
         foreach (var ancestor in type.Lineage.Reverse())
@@ -32,7 +32,7 @@ internal sealed class SiteNames
                 (Output, Input) = (output, input);
         }
 
-        string Free(string name) => Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : name + i).First(taken.Add);
+        string Free(string name) => Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? name : name + i).First(free => !emitted.IsMember(free) && taken.Add(free));
     }
 
     /// <summary>What the class's forward returns; null: it is no site.</summary>

@@ -43,7 +43,8 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
     public void Rewrite(AttentionUse attention)
     {
         var site = $"{body.Names.Adapter}.{body.Sites.Of(attention)}";
-        body.ReplaceCallee(attention.Call, attention.Input is { } input ? $"{site}.attend({body.Names.Context}, {input}, " : $"{site}.attach({body.Names.Context}, ");
+        var given = attention.Call.ArgumentList.Arguments.Select(a => a.Expression);
+        body.ReplaceCallee(attention.Call, attention.Input is { } input ? $"{body.Call(attention.Call, given, site, "attend")}{input}, " : body.Call(attention.Call, given, site, "attach"));
     }
 
     /// <summary>
@@ -74,6 +75,14 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
         (attention.IsTurned ? "" : ", turned: false") + (attention.QueryScale is { } q ? $", queryScale: {q}" : "") + (attention.KeyScale is { } k ? $", keyScale: {k}" : "")
         + (attention.RowsFirst is { } rows ? $", rowsFirst: {(rows ? "true" : "false")}" : "");
 
+    private static IEnumerable<ExpressionSyntax> Operands(ResidualUse residual) => (residual.Sum ?? residual.Site) switch
+    {
+        BinaryExpressionSyntax sum => [sum.Left, sum.Right],
+        AssignmentExpressionSyntax sum => [sum.Left, sum.Right],
+        InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax add } sum => [add.Expression, .. sum.ArgumentList.Arguments.Select(a => a.Expression)],
+        _ => [],
+    };
+
     /// <summary><c>Attention.Positions(positions)</c> → <c>context.Positions(positions)</c></summary>
     public void Rewrite(PositionsUse positions) => body.ReplaceCallee(positions.Call, $"{body.Names.Context}.Positions(");
 
@@ -81,7 +90,7 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
     private void RewriteSum(ResidualUse residual, string site)
     {
         var verb = residual.OutputIsLast ? "onto" : "forward";
-        var callee = $"{body.Names.Adapter}.{site}.{verb}({body.Names.Context}, {NormOf(residual)}, ";
+        var callee = $"{body.Call(residual.Site, Operands(residual), $"{body.Names.Adapter}.{site}", verb)}{NormOf(residual)}, ";
         var end = Hooks(residual) + ")";
         switch (residual.Sum)
         {
@@ -95,7 +104,7 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
                 body.Edits.Insert(sum.Span.End, end);
                 break;
             case InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax add, ArgumentList.Arguments: [var only] } sum:
-                body.Edits.Insert(sum.SpanStart, add.Name.Identifier.ValueText == "add_" ? $"{body.Names.Adapter}.{site}.{verb}_({body.Names.Context}, " : callee);
+                body.Edits.Insert(sum.SpanStart, add.Name.Identifier.ValueText == "add_" ? body.Call(sum, Operands(residual), $"{body.Names.Adapter}.{site}", verb + "_") : callee);
                 body.Edits.Replace(add.Expression.Span.End, only.SpanStart, ", ");
                 body.Edits.Replace(only.Span.End, sum.Span.End, add.Name.Identifier.ValueText == "add_" ? ")" : end);
                 break;
@@ -116,7 +125,7 @@ internal sealed class SiteRewriter(RewrittenBody body, CallRewriter calls)
     /// <summary><c>LayerNorm.forward(h + r)</c> → <c>adapter.residual.forward(context, LayerNorm, adapter.LayerNorm, h, r)</c></summary>
     private void RewriteWithin(ResidualUse residual, LayerUse norm, string site)
     {
-        body.Edits.Insert(norm.Receiver.Syntax.SpanStart, $"{body.Names.Adapter}.{site}.{(residual.OutputIsLast ? "onto" : "forward")}({body.Names.Context}, ");
+        body.Edits.Insert(norm.Receiver.Syntax.SpanStart, body.Call(norm.Call, Operands(residual), $"{body.Names.Adapter}.{site}", residual.OutputIsLast ? "onto" : "forward"));
         body.EndReceiver(norm.Receiver, norm.Call, SlotOf(norm) + ", ");
         switch (residual.Sum)
         {

@@ -14,6 +14,13 @@ internal sealed class TextEdits
 
     public void Replace(int from, int to, string text) => _edits.Add(new TextChange(TextSpan.FromBounds(from, to), text));
 
+    /// <summary>Takes out what stands between tokens, unless an edit does so already.</summary>
+    public void Blank(TextSpan span)
+    {
+        if (!_edits.Any(edit => edit.Span.Contains(span)))
+            _edits.Add(new TextChange(span, ""));
+    }
+
     /// <summary>The edited text; every line stays the line that it was.</summary>
     /// <param name="text">The text.</param>
     /// <param name="start">Where it stands in the file for which the edits were made.</param>

@@ -57,10 +57,12 @@ internal sealed class ValueRewriter(RewrittenBody body)
         {
             if (group.Method.IsStatic && group.Group is MemberAccessExpressionSyntax access)
                 body.Edits.Replace(access.SpanStart, access.Name.SpanStart, "this.");
+            body.Rename(group.Group, group.Method);
             end = $"({body.Names.Adapter}, {body.Names.Context}{end})";
         }
         else if (group.Type is not null)
         {
+            body.Rename(group.Group, group.Method);
             end = $"({body.Paths.NodeOf(receiver, group.Group)}, {body.Names.Context}{end})";
         }
         else

@@ -65,6 +65,8 @@ internal sealed class AdapterCreation
         using (NewDisposeScope())
         {
             _nodes[host] = root;
+            if (host is IAdaptable adaptable)
+                root.StandAs(adaptable.NewAdapterNode());
             FillNode(root, host, "");
             foreach (var complete in Completions)
                 complete();
@@ -116,11 +118,12 @@ internal sealed class AdapterCreation
 
     private void FillNode(AdapterNode node, nn.Module host, string path)
     {
+        UncompiledOverrides.Refuse(host, path);
         node.Path = path;
         if (node.OtherSums is { } sums)
             _otherSums.Add(sums);
         _open.Add(node);
-        foreach (var member in node.Members(host))
+        foreach (var member in node.Places(host))
         {
             var place = Join(path, member.Path);
             var made = member.Kind switch

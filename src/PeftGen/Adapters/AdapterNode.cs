@@ -10,7 +10,7 @@ namespace PeftGen;
 /// </summary>
 public abstract class AdapterNode : nn.Module
 {
-    private readonly Dictionary<string, nn.Module> _members = [];
+    private Dictionary<string, nn.Module> _members = [];
     private readonly Dictionary<string, AdapterNode> _back = [];
     private readonly LentModules _lent = new();
     private Randomness? _randomness;
@@ -24,6 +24,30 @@ public abstract class AdapterNode : nn.Module
 
     /// <summary>What only the root of an adapter has.</summary>
     internal AdapterRoot? Root { get; set; }
+
+    /// <summary>The node of the model's own class, where that derives from the class of the root; it has this node's members. Null: this node is one.</summary>
+    internal AdapterNode? Derived { get; private set; }
+
+    /// <summary>This node as the class of the model knows it, or as one of its base classes does.</summary>
+    /// <exception cref="AdapterException">The model is of another class than the one that the adapter was made for.</exception>
+    public T As<T>() where T : AdapterNode => this as T ?? Derived as T ?? throw new AdapterException(
+        $"this adapter is a {NameOf(GetType())}{(Derived is null ? "" : $" with a {NameOf(Derived.GetType())}")}, and the model runs with a {NameOf(typeof(T))}. " +
+        "Give what CreateAdapter or LoadAdapter of this very model, or of one of its class, returned.");
+
+    /// <summary>Makes the node of a derived class stand for this one in that class's code.</summary>
+    internal void StandAs(AdapterNode own)
+    {
+        if (own.GetType().IsInstanceOfType(this))
+            return;
+        own._members = _members;
+        own.Path = Path;
+        Derived = own;
+    }
+
+    /// <summary>The places of the model's own class.</summary>
+    internal IEnumerable<Member> Places(nn.Module host) => (Derived ?? this).Members(host);
+
+    private static string NameOf(Type type) => type.DeclaringType is { } outer ? $"{outer.Name}.{type.Name}" : type.Name;
 
     /// <summary>
     /// Whether blocks whose class has <see cref="GradientCheckpointingAttribute"/> keep only their inputs for the backward pass and compute the rest again there:
@@ -126,7 +150,7 @@ public abstract class AdapterNode : nn.Module
     }
 
     /// <summary>This node and all nodes below.</summary>
-    private IEnumerable<AdapterNode> Nodes() => _members.Values.SelectMany(NodesOf).Prepend(this);
+    private IEnumerable<AdapterNode> Nodes() => _members.Values.SelectMany(NodesOf).Prepend(this).Concat(Derived is { } own ? [own] : []);
 
     private static IEnumerable<AdapterNode> NodesOf(nn.Module member) => member switch
     {
@@ -140,7 +164,7 @@ public abstract class AdapterNode : nn.Module
     /// <param name="host">The module that this node stands beside.</param>
     internal IEnumerable<(Slot slot, HostPart part)> Pairs(nn.Module host)
     {
-        foreach (var member in Members(host))
+        foreach (var member in Places(host))
         {
             if (!_members.TryGetValue(member.Name, out var value))
                 continue;

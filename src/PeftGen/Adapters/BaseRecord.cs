@@ -12,6 +12,7 @@ namespace PeftGen;
 public sealed class BaseRecord
 {
     private readonly Lock _gate = new();
+    private readonly RunningCalls _calls = new();
     private List<(Parameter parameter, bool requiresGrad)>? _flags;
     private AdapterNode? _merged;
     private List<(Parameter parameter, Tensor before)>? _before;
@@ -90,6 +91,36 @@ public sealed class BaseRecord
         }
     }
 
+    /// <summary>An adapter as the root's own class knows it.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">What the caller gave.</param>
+    /// <exception cref="AdapterException">There is none, it belongs to another class, or the model's class is not compiled.</exception>
+    public T Own<T>(nn.Module host, AdapterNode? adapter) where T : AdapterNode
+    {
+        UncompiledOverrides.Refuse(host, "");
+        return adapter?.As<T>() ?? throw new AdapterException(
+            "the adapter is null, so there is nothing to run the model through. Give what CreateAdapter or LoadAdapter returned, or call the method without an adapter.");
+    }
+
+    /// <summary>Opens the context of a call of the root. Until it is disposed, nothing is merged into the model.</summary>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="options">What the caller said; null: nothing.</param>
+    /// <param name="isSuspendable">Whether the call can be left before it has ended: it is a task, or gives items one by one.</param>
+    /// <exception cref="AdapterException">Another adapter is merged.</exception>
+    public ForwardContext Open(AdapterNode adapter, ForwardOptions? options, bool isSuspendable = false)
+    {
+        var call = _calls.Begin(isSuspendable);
+        try
+        {
+            return new ForwardContext(options, call) { RunsBase = RunsBase(adapter) };
+        }
+        catch
+        {
+            call.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Whether the base already is what <paramref name="adapter"/> makes of it.</summary>
     /// <exception cref="AdapterException">Another adapter is merged.</exception>
     public bool RunsBase(AdapterNode adapter)
@@ -101,12 +132,14 @@ public sealed class BaseRecord
         throw new AdapterException("another adapter is merged into this model, so this one would act on top of it. Call UnmergeFrom on the merged adapter first, or merge Stack.Of(a, b).");
     }
 
-    /// <summary>Adds what an adapter does to the base's weights.</summary>
+    /// <summary>Adds what an adapter does to the base's weights. Waits for calls that run through an adapter.</summary>
     /// <param name="host">The model.</param>
     /// <param name="adapter">An adapter of its group.</param>
     /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="Unmerge"/>, and to give them back should anything fail.</param>
-    /// <exception cref="AdapterException">An adapter is merged already, a slot cannot merge, or a weight is shared by several modules.</exception>
-    public void Merge(nn.Module host, AdapterNode adapter, bool keepBase)
+    /// <exception cref="AdapterException">An adapter is merged already, a slot cannot merge, a weight is shared by several modules, or a call cannot be waited for.</exception>
+    public void Merge(nn.Module host, AdapterNode adapter, bool keepBase) => _calls.Change("merge", () => MergeNow(host, adapter, keepBase));
+
+    private void MergeNow(nn.Module host, AdapterNode adapter, bool keepBase)
     {
         lock (_gate)
         {
@@ -135,11 +168,13 @@ public sealed class BaseRecord
         }
     }
 
-    /// <summary>Gives the base back the bits that it had before <see cref="Merge"/>.</summary>
+    /// <summary>Gives the base back the bits that it had before <see cref="Merge"/>. Waits for calls that run through an adapter.</summary>
     /// <param name="host">The model.</param>
     /// <param name="adapter">The merged adapter.</param>
-    /// <exception cref="AdapterException">The adapter is not merged, or the model was moved since.</exception>
-    public void Unmerge(nn.Module host, AdapterNode adapter)
+    /// <exception cref="AdapterException">The adapter is not merged, the model was moved since, or a call cannot be waited for.</exception>
+    public void Unmerge(nn.Module host, AdapterNode adapter) => _calls.Change("unmerge", () => UnmergeNow(host, adapter));
+
+    private void UnmergeNow(nn.Module host, AdapterNode adapter)
     {
         lock (_gate)
         {

@@ -29,6 +29,7 @@ public sealed class ForwardContext : IDisposable
     private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
     private readonly string _rows = "";
+    private readonly IDisposable? _call;
 
     /// <summary>Opens the context of a call; generated code does so.</summary>
     /// <param name="options">What the caller said; null: nothing.</param>
@@ -41,6 +42,10 @@ public sealed class ForwardContext : IDisposable
             _inputs[role] = input;
         this[InputRole.TaskIds] = Options.TaskIds;
     }
+
+    /// <param name="options">What the caller said; null: nothing.</param>
+    /// <param name="call">What ends with the context.</param>
+    internal ForwardContext(ForwardOptions? options, IDisposable call) : this(options) => _call = call;
 
     private ForwardContext(ForwardContext whole, RowGroup rows)
     {
@@ -71,6 +76,9 @@ public sealed class ForwardContext : IDisposable
 
     /// <summary>What the caller said.</summary>
     public ForwardOptions Options { get; }
+
+    /// <summary>Whether the base already is what the adapter makes of it, so that the call runs the base.</summary>
+    public bool RunsBase { get; internal init; }
 
     /// <summary>The inputs of the root's call by role.</summary>
     internal IReadOnlyDictionary<InputRole, Tensor> Inputs => _inputs;
@@ -179,5 +187,6 @@ public sealed class ForwardContext : IDisposable
         _kept.Clear();
         if (_whole is null)
             _shared.Clear();
+        _call?.Dispose();
     }
 }

@@ -134,7 +134,6 @@ public class DeclarationDiagnosticTests
         """);
 
     [Theory]
-    [InlineData("Adapter", "public class [|Adapter|];")]
     [InlineData("Adapted", "public int [|Adapted|];")]
     [InlineData("With", "public Tensor [|With|](Tensor x) => x;")]
     [InlineData("Unfreeze", "public void [|Unfreeze|](bool all) { }")]
@@ -147,26 +146,39 @@ public class DeclarationDiagnosticTests
         """, program: false);
 
     [Fact]
-    public void NameClashInAChild() => Marked.Reports("PG009", "Inner already declares 'Adapter', which PeftGen emits; rename it", """
-        public partial class Inner : Module<Tensor, Tensor>
+    public void NameOfSomethingFromOutside() => Marked.Reports("PG009", "Model already means something else by 'ScaleAdapter', which PeftGen emits; rename it", """
+        public static class ScaleAdapter
         {
-            private readonly Linear q = Linear(4, 4), [|Adapter|] = Linear(4, 4);
-
-            public Inner() : base("inner") => RegisterComponents();
-
-            public override Tensor forward(Tensor x) => q.forward(Adapter.forward(x));
+            public const double Gain = 2;
         }
 
         [Scale(targets: "q")]
         public partial class Model : Module<Tensor, Tensor>
         {
-            private readonly Inner inner = new();
+            private readonly Linear q = Linear(4, 4);
 
             public Model() : base("model") => RegisterComponents();
 
-            public override Tensor forward(Tensor x) => inner.forward(x);
+            public override Tensor forward(Tensor x) => q.forward(x) * [|ScaleAdapter|].Gain;
         }
-        """);
+        """, program: false);
+
+    [Fact]
+    public void NameOfAnInheritedMember() => Marked.Reports("PG009", "Model already declares 'Unfreeze', which PeftGen emits; rename it", """
+        public partial class Trainable : Module<Tensor, Tensor>
+        {
+            protected readonly Linear q = Linear(4, 4);
+
+            public Trainable() : base("model") => RegisterComponents();
+
+            public void [|Unfreeze|]() { }
+
+            public override Tensor forward(Tensor x) => q.forward(x);
+        }
+
+        [Scale(targets: "q")]
+        public partial class Model : Trainable;
+        """, program: false);
 
     [Theory]
     [InlineData("my group", "the group 'my group' becomes part of names such as CreateMy groupAdapter, so it has to be a C# identifier; give it another name")]

@@ -34,6 +34,7 @@ internal static class Project
         _references,
         new CSharpCompilationOptions(
             OutputKind.DynamicallyLinkedLibrary,
+            allowUnsafe: true,
             nullableContextOptions: NullableContextOptions.Enable,
             // As the SDK does: TorchSharp was built on an older System.Runtime.
             specificDiagnosticOptions: [new("CS1701", ReportDiagnostic.Suppress), new("CS1702", ReportDiagnostic.Suppress)]));

@@ -24,7 +24,7 @@ public sealed class RealCodeTests : IDisposable
     [Fact]
     public void A_class_that_is_refused_is_told()
     {
-        var report = Measure("public class Adapter { }", exitCode: 1);
+        var report = Measure("public class Adapted { }", exitCode: 1);
 
         Assert.Contains("| PG009 | Net.cs:", report);
         Assert.Contains("| All | 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0 |", report);

@@ -28,17 +28,21 @@ partial class Deep : global::PeftGen.IAdaptable
     public void Unfreeze() => adaptation.Unfreeze(this);
 
     /// <summary><c>forward</c>, run through an adapter. Once it is merged, this is the base's own <c>forward</c>.</summary>
-    public Tensor forward(Adapter adapter, Tensor x) =>
+    [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor x)
+        where TModel : Deep =>
         forward(adapter, options: null, x);
 
     /// <summary><c>forward</c>, run through an adapter, with options for this call.</summary>
-    public Tensor forward(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+        where TModel : Deep
     {
-        if (adaptation.RunsBase(adapter))
+        var node = adaptation.Own<Adapter>(this, adapter);
+        using var context = adaptation.Open(node, options);
+        if (context.RunsBase)
             return forward(x);
 
-        using var context = new global::PeftGen.ForwardContext(options);
-        return forward(adapter, context, x);
+        return forwardThrough(node, context, x);
     }
 
     /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
@@ -79,12 +83,12 @@ partial class Deep : global::PeftGen.IAdaptable
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
     public sealed class LoRAAdapter : Adapter, global::PeftGen.IAdapter
     {
-        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>
+        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         /// <param name="model">The model.</param>
         /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="UnmergeFrom"/>.</param>
         public void MergeInto(Deep model, bool keepBase = true) => model.adaptation.Merge(model, this, keepBase);
 
-        /// <summary>Gives the base back the bits that it had before merging.</summary>
+        /// <summary>Gives the base back the bits that it had before merging. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         public void UnmergeFrom(Deep model) => model.adaptation.Unmerge(model, this);
 
         /// <inheritdoc/>
@@ -92,11 +96,11 @@ partial class Deep : global::PeftGen.IAdaptable
     }
 
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
 #line 21 "Model.cs"
     {
         foreach (var layer in layers)
-            x = layer.forward(adapter.In(this).Node<Layer.Adapter>(layer), context, x, null, 2, null);
+            x = layer.forwardThrough(adapter.In(this).Node<Layer.Adapter>(layer), context, x, null, 2, null);
         return x;
     }
 #line hidden
@@ -105,7 +109,7 @@ partial class Deep : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Deep"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Deep>
     {
         /// <summary>Beside the elements of <c>layers</c>.</summary>
         public global::PeftGen.AdapterList<Layer.Adapter> layers => ListAt<Layer.Adapter>("layers");

@@ -10,9 +10,9 @@ namespace Models;
 partial class Layer : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask, int times, List<Tensor>? cache) =>
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask, int times, List<Tensor>? cache) =>
         adapter.GradientCheckpointing && cache is null
-            ? GradientCheckpoint.Run(adapter, context, (again, inputs) => forwardOnce(adapter, again, inputs[0]!, inputs[1], times, cache),
+            ? global::PeftGen.Compiled.GradientCheckpoint.Run(adapter, context, (again, inputs) => forwardOnce(adapter, again, inputs[0]!, inputs[1], times, cache),
                 x, mask)
             : forwardOnce(adapter, context, x, mask, times, cache);
 
@@ -25,7 +25,7 @@ partial class Layer : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Layer"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Layer>
     {
         /// <summary>Beside <c>inner</c>; null where it is not adapted.</summary>
         public global::PeftGen.LayerSlot? inner => At<global::PeftGen.LayerSlot>("inner");

@@ -49,18 +49,22 @@ partial class Clip : global::PeftGen.IAdaptable
     public void Unfreeze() => adaptation.Unfreeze(this);
 
     /// <summary><c>forward</c>, run through an adapter. Once it is merged, this is the base's own <c>forward</c>.</summary>
-    public Tensor forward(Adapter adapter, Tensor ids, Tensor pixels) =>
+    [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor ids, Tensor pixels)
+        where TModel : Clip =>
         forward(adapter, options: null, ids, pixels);
 
     /// <summary><c>forward</c>, run through an adapter, with options for this call.</summary>
-    public Tensor forward(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor ids, Tensor pixels)
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor ids, Tensor pixels)
+        where TModel : Clip
     {
-        if (adaptation.RunsBase(adapter))
+        var node = adaptation.Own<Adapter>(this, adapter);
+        using var context = adaptation.Open(node, options);
+        if (context.RunsBase)
             return forward(ids, pixels);
 
-        using var context = new global::PeftGen.ForwardContext(options);
         context[global::PeftGen.InputRole.InputIds] = ids;
-        return forward(adapter, context, ids, pixels);
+        return forwardThrough(node, context, ids, pixels);
     }
 
     /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
@@ -101,12 +105,12 @@ partial class Clip : global::PeftGen.IAdaptable
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
     public sealed class ScaleAdapter : Adapter, global::PeftGen.IAdapter
     {
-        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>
+        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         /// <param name="model">The model.</param>
         /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="UnmergeFrom"/>.</param>
         public void MergeInto(Clip model, bool keepBase = true) => model.adaptation.Merge(model, this, keepBase);
 
-        /// <summary>Gives the base back the bits that it had before merging.</summary>
+        /// <summary>Gives the base back the bits that it had before merging. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         public void UnmergeFrom(Clip model) => model.adaptation.Unmerge(model, this);
 
         /// <inheritdoc/>
@@ -122,7 +126,7 @@ partial class Clip : global::PeftGen.IAdaptable
     }
 
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor ids, Tensor pixels) =>
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor ids, Tensor pixels) =>
 #line (13, 66) - (13, 122) 8 "Model.cs"
         adapter.scale.read(context, scale) * adapter.In(this).forward(context, text[0], ids) * adapter.In(this).forward(context, image[0], pixels);
 #line hidden
@@ -131,7 +135,7 @@ partial class Clip : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Clip"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Clip>
     {
         /// <summary>Beside the elements of <c>text</c>.</summary>
         public global::PeftGen.AdapterList<global::PeftGen.LayerSlot> text => ListAt<global::PeftGen.LayerSlot>("text");

@@ -10,28 +10,28 @@ namespace Models;
 partial class Gated : global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>
 {
     /// <summary><c>Mix</c>, run through an adapter.</summary>
-    protected Tensor Mix(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+    protected Tensor MixThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (29, 48) - (29, 78) 8 "Model.cs"
-        base.Mix(adapter, context, x) * adapter.gate.forward(context, gate, x);
+        base.MixThrough(adapter, context, x) * adapter.gate.forward(context, gate, x);
 #line hidden
 
     /// <inheritdoc/>
-    protected override Tensor Mix(Projection.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
-        Mix((Adapter)adapter, context, x);
+    protected override Tensor MixThrough(Projection.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+        MixThrough(adapter.As<Adapter>(), context, x);
 
     /// <inheritdoc/>
-    protected override Tensor Mix(Layer<Linear>.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
-        Mix((Adapter)adapter, context, x);
+    protected override Tensor MixThrough(Layer<Linear>.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+        MixThrough(adapter.As<Adapter>(), context, x);
 
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();
 
     global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.forward(
         global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-        forward((Adapter)adapter, context, input1);
+        forwardThrough((Adapter)adapter, context, input1);
 
     global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
         global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-        call((Adapter)adapter, context, input1);
+        callThrough((Adapter)adapter, context, input1);
 
     /// <summary>What an adapter puts beside a <see cref="Gated"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]

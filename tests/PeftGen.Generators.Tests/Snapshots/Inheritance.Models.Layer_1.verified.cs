@@ -10,23 +10,23 @@ namespace Models;
 partial class Layer<T> : global::PeftGen.IAdaptable
 {
     /// <summary><c>Mix</c>, run through an adapter.</summary>
-    protected abstract Tensor Mix(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x);
+    protected abstract Tensor MixThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x);
 
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (11, 49) - (11, 97) 8 "Model.cs"
-        Mix(adapter, context, x) + (inner is null ? x : adapter.inner.forward(context, inner, x));
+        MixThrough(adapter, context, x) + (inner is null ? x : adapter.inner.forward(context, inner, x));
 #line hidden
 
     /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
-    public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+    public Tensor callThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
     {
         foreach (var hook in module_pre_hooks.Values)
             hook(this);
         foreach (var hook in pre_hooks.Values)
             x = hook(this, x) is { } changed ? changed : x;
 
-        var result = forward(adapter, context, x);
+        var result = forwardThrough(adapter, context, x);
 
         foreach (var hook in post_hooks.Values)
             result = hook(this, x, result) is { } changed ? changed : result;
@@ -39,7 +39,7 @@ partial class Layer<T> : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Layer{T}"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Layer<T>>
     {
         /// <summary>Beside <c>inner</c>; null where it is not adapted.</summary>
         public global::PeftGen.LayerSlot? inner => At<global::PeftGen.LayerSlot>("inner");

@@ -10,24 +10,24 @@ namespace Models;
 partial class Projection : global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>
 {
     /// <summary><c>Mix</c>, run through an adapter.</summary>
-    protected virtual Tensor Mix(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+    protected virtual Tensor MixThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (20, 48) - (20, 64) 8 "Model.cs"
         adapter.proj.forward(context, proj, x);
 #line hidden
 
     /// <inheritdoc/>
-    protected override Tensor Mix(Layer<Linear>.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
-        Mix((Adapter)adapter, context, x);
+    protected override Tensor MixThrough(Layer<Linear>.Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+        MixThrough(adapter.As<Adapter>(), context, x);
 
     global::PeftGen.AdapterNode global::PeftGen.IAdaptable.NewAdapterNode() => new Adapter();
 
     global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.forward(
         global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-        forward((Adapter)adapter, context, input1);
+        forwardThrough((Adapter)adapter, context, input1);
 
     global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
         global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-        call((Adapter)adapter, context, input1);
+        callThrough((Adapter)adapter, context, input1);
 
     /// <summary>What an adapter puts beside a <see cref="Projection"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]

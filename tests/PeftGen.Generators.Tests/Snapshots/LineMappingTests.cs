@@ -114,6 +114,6 @@ public class LineMappingTests
         var frames = new StackTrace(thrown, fNeedFileInfo: true).GetFrames()
             .Select(f => (method: f.GetMethod()?.Name, file: f.GetFileName(), line: f.GetFileLineNumber()))
             .Where(f => f.file == "Model.cs").Select(f => (f.method, f.line)).ToList();
-        Assert.Equal([("Check", 17), ("forward", 14), ("forward", 36)], frames);
+        Assert.Equal([("CheckThrough", 17), ("forwardThrough", 14), ("forwardThrough", 36)], frames);
     }
 }

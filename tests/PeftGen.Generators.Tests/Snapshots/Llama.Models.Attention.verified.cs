@@ -10,7 +10,7 @@ namespace Models;
 partial class Attention : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
 #line 20 "Model.cs"
     {
         using var scope = NewDisposeScope();
@@ -24,14 +24,14 @@ partial class Attention : global::PeftGen.IAdaptable
 #line hidden
 
     /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
-    public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
+    public Tensor callThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
     {
         foreach (var hook in module_pre_hooks.Values)
             hook(this);
         foreach (var hook in pre_hooks.Values)
             (x, mask) = hook(this, x, mask) is { } changed ? changed : (x, mask);
 
-        var result = forward(adapter, context, x, mask);
+        var result = forwardThrough(adapter, context, x, mask);
 
         foreach (var hook in post_hooks.Values)
             result = hook(this, x, mask, result) is { } changed ? changed : result;
@@ -44,7 +44,7 @@ partial class Attention : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Attention"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Attention>
     {
         /// <summary>Beside <c>q_proj</c>; null where it is not adapted.</summary>
         public global::PeftGen.LayerSlot? q_proj => At<global::PeftGen.LayerSlot>("q_proj");

@@ -10,10 +10,10 @@ namespace Models;
 partial class Block : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask = null)
 #line (60, 67) - (63, 6) 4 "Model.cs"
     {
-        x = x + self_attn.call(adapter.self_attn, context, x, mask);
+        x = x + self_attn.callThrough(adapter.self_attn, context, x, mask);
         return x + mlp.forward(x);
     }
 #line hidden
@@ -22,7 +22,7 @@ partial class Block : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Block"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Block>
     {
         /// <summary>Beside <c>self_attn</c>.</summary>
         public Attention.Adapter self_attn => At<Attention.Adapter>("self_attn")!;

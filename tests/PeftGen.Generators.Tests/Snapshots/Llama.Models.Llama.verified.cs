@@ -28,34 +28,42 @@ partial class Llama : global::PeftGen.IAdaptable
     public void Unfreeze() => adaptation.Unfreeze(this);
 
     /// <summary><c>forward</c>, run through an adapter. Once it is merged, this is the base's own <c>forward</c>.</summary>
-    public Tensor forward(Adapter adapter, Tensor input_ids, Tensor? attention_mask = null) =>
+    [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor input_ids, Tensor? attention_mask = null)
+        where TModel : Llama =>
         forward(adapter, options: null, input_ids, attention_mask);
 
     /// <summary><c>forward</c>, run through an adapter, with options for this call.</summary>
-    public Tensor forward(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor input_ids, Tensor? attention_mask = null)
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor input_ids, Tensor? attention_mask = null)
+        where TModel : Llama
     {
-        if (adaptation.RunsBase(adapter))
+        var node = adaptation.Own<Adapter>(this, adapter);
+        using var context = adaptation.Open(node, options);
+        if (context.RunsBase)
             return forward(input_ids, attention_mask);
 
-        using var context = new global::PeftGen.ForwardContext(options);
         context[global::PeftGen.InputRole.InputIds] = input_ids;
         context[global::PeftGen.InputRole.AttentionMask] = attention_mask;
-        return forward(adapter, context, input_ids, attention_mask);
+        return forwardThrough(node, context, input_ids, attention_mask);
     }
 
     /// <summary><c>generate</c>, run through an adapter. Once it is merged, this is the base's own <c>generate</c>.</summary>
-    public Tensor generate(Adapter adapter, Tensor input_ids, int tokens = 8) =>
+    [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+    public Tensor generate<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor input_ids, int tokens = 8)
+        where TModel : Llama =>
         generate(adapter, options: null, input_ids, tokens);
 
     /// <summary><c>generate</c>, run through an adapter, with options for this call.</summary>
-    public Tensor generate(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor input_ids, int tokens = 8)
+    public Tensor generate<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor input_ids, int tokens = 8)
+        where TModel : Llama
     {
-        if (adaptation.RunsBase(adapter))
+        var node = adaptation.Own<Adapter>(this, adapter);
+        using var context = adaptation.Open(node, options);
+        if (context.RunsBase)
             return generate(input_ids, tokens);
 
-        using var context = new global::PeftGen.ForwardContext(options);
         context[global::PeftGen.InputRole.InputIds] = input_ids;
-        return generate(adapter, context, input_ids, tokens);
+        return generateThrough(node, context, input_ids, tokens);
     }
 
     /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
@@ -100,12 +108,12 @@ partial class Llama : global::PeftGen.IAdaptable
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
     public sealed class ScaleAdapter : Adapter, global::PeftGen.IAdapter
     {
-        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>
+        /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         /// <param name="model">The model.</param>
         /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="UnmergeFrom"/>.</param>
         public void MergeInto(Llama model, bool keepBase = true) => model.adaptation.Merge(model, this, keepBase);
 
-        /// <summary>Gives the base back the bits that it had before merging.</summary>
+        /// <summary>Gives the base back the bits that it had before merging. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
         public void UnmergeFrom(Llama model) => model.adaptation.Unmerge(model, this);
 
         /// <inheritdoc/>
@@ -113,23 +121,23 @@ partial class Llama : global::PeftGen.IAdaptable
     }
 
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor input_ids, Tensor? attention_mask = null)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor input_ids, Tensor? attention_mask = null)
 #line 83 "Model.cs"
     {
         var h = embed_tokens.forward(input_ids);
         foreach (var layer in layers)
-            h = layer.forward(adapter.In(this).Node<Block.Adapter>(layer), context, h, attention_mask);
+            h = layer.forwardThrough(adapter.In(this).Node<Block.Adapter>(layer), context, h, attention_mask);
 
         return lm_head.forward(h);
     }
 #line hidden
 
     /// <summary><c>generate</c>, run through an adapter.</summary>
-    public Tensor generate(Adapter adapter, global::PeftGen.ForwardContext context, Tensor input_ids, int tokens = 8)
+    public Tensor generateThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor input_ids, int tokens = 8)
 #line 93 "Model.cs"
     {
         for (var i = 0; i < tokens; i++)
-            input_ids = cat([input_ids, forward(adapter, context, input_ids).select(1, -1).argmax(-1, keepdim: true)], 1);
+            input_ids = cat([input_ids, forwardThrough(adapter, context, input_ids).select(1, -1).argmax(-1, keepdim: true)], 1);
         return input_ids;
     }
 #line hidden
@@ -138,7 +146,7 @@ partial class Llama : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Llama"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Llama>
     {
         /// <summary>Beside the elements of <c>layers</c>.</summary>
         public global::PeftGen.AdapterList<Block.Adapter> layers => ListAt<Block.Adapter>("layers");

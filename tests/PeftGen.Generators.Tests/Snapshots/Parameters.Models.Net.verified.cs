@@ -28,17 +28,21 @@ partial class Net : global::PeftGen.IAdaptable
     public void Unfreeze() => adaptation.Unfreeze(this);
 
     /// <summary><c>forward</c>, run through an adapter. Once it is merged, this is the base's own <c>forward</c>.</summary>
-    public Tensor forward(Adapter adapter, Tensor x) =>
+    [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor x)
+        where TModel : Net =>
         forward(adapter, options: null, x);
 
     /// <summary><c>forward</c>, run through an adapter, with options for this call.</summary>
-    public Tensor forward(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+    public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+        where TModel : Net
     {
-        if (adaptation.RunsBase(adapter))
+        var node = adaptation.Own<Adapter>(this, adapter);
+        using var context = adaptation.Open(node, options);
+        if (context.RunsBase)
             return forward(x);
 
-        using var context = new global::PeftGen.ForwardContext(options);
-        return forward(adapter, context, x);
+        return forwardThrough(node, context, x);
     }
 
     /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
@@ -84,10 +88,10 @@ partial class Net : global::PeftGen.IAdaptable
     }
 
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
 #line 21 "Model.cs"
     {
-        return functional.linear(norm.forward(adapter.norm, context, x), adapter.tied.read(context, this.tied));
+        return functional.linear(norm.forwardThrough(adapter.norm, context, x), adapter.tied.read(context, this.tied));
     }
 #line hidden
 
@@ -95,7 +99,7 @@ partial class Net : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="Net"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<Net>
     {
         /// <summary>Beside <c>norm</c>.</summary>
         public RMSNorm.Adapter norm => At<RMSNorm.Adapter>("norm")!;

@@ -10,7 +10,7 @@ namespace Models;
 partial class RMSNorm : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (9, 49) - (9, 113) 8 "Model.cs"
         adapter.weight.read(context, weight) * (x * rsqrt(x.pow(2).mean([-1], keepdim: true) + 1e-6));
 #line hidden
@@ -19,7 +19,7 @@ partial class RMSNorm : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="RMSNorm"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<RMSNorm>
     {
         /// <summary>In place of <c>weight</c>; null where it is not adapted.</summary>
         public global::PeftGen.ParameterSlot? weight => At<global::PeftGen.ParameterSlot>("weight");

@@ -10,7 +10,7 @@ namespace Models;
 partial class SelfAttention : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
 #line 24 "Model.cs"
     {
         var (q, k, v) = (query.forward(x), key.forward(x), value.forward(x));
@@ -23,7 +23,7 @@ partial class SelfAttention : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="SelfAttention"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<SelfAttention>
     {
         /// <summary>Where keys and values enter attention.</summary>
         public global::PeftGen.AttentionSlot? attention => At<global::PeftGen.AttentionSlot>("attention");

@@ -10,7 +10,7 @@ namespace Models;
 partial class SelfOutput : global::PeftGen.IAdaptable
 {
     /// <summary><c>forward</c>, run through an adapter.</summary>
-    public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor hidden, Tensor input)
+    public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor hidden, Tensor input)
 #line 11 "Model.cs"
     {
         hidden = dense.forward(hidden);
@@ -22,7 +22,7 @@ partial class SelfOutput : global::PeftGen.IAdaptable
 
     /// <summary>What an adapter puts beside a <see cref="SelfOutput"/>: a slot for each place that can be adapted.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-    public class Adapter : global::PeftGen.AdapterNode
+    public class Adapter : global::PeftGen.AdapterOf<SelfOutput>
     {
         /// <summary>Where the output meets its residual.</summary>
         public global::PeftGen.ResidualSlot? residual => At<global::PeftGen.ResidualSlot>("residual");

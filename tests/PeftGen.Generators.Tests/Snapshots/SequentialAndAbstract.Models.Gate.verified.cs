@@ -12,20 +12,20 @@ namespace Models
     partial class Gate : global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>
     {
         /// <summary><c>forward</c>, run through an adapter.</summary>
-        public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
+        public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x) =>
 #line (11, 53) - (11, 74) 12 "Model.cs"
             x * adapter.Value.forward(context, Value, x);
 #line hidden
 
         /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
-        public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+        public Tensor callThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
         {
             foreach (var hook in module_pre_hooks.Values)
                 hook(this);
             foreach (var hook in pre_hooks.Values)
                 x = hook(this, x) is { } changed ? changed : x;
 
-            var result = forward(adapter, context, x);
+            var result = forwardThrough(adapter, context, x);
 
             foreach (var hook in post_hooks.Values)
                 result = hook(this, x, result) is { } changed ? changed : result;
@@ -38,15 +38,15 @@ namespace Models
 
         global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.forward(
             global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-            forward((Adapter)adapter, context, input1);
+            forwardThrough((Adapter)adapter, context, input1);
 
         global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
             global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-            call((Adapter)adapter, context, input1);
+            callThrough((Adapter)adapter, context, input1);
 
         /// <summary>What an adapter puts beside a <see cref="Gate"/>: a slot for each place that can be adapted.</summary>
         [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-        public class Adapter : global::PeftGen.AdapterNode
+        public class Adapter : global::PeftGen.AdapterOf<Gate>
         {
             /// <summary>Beside <c>Value</c>; null where it is not adapted.</summary>
             public global::PeftGen.LayerSlot? Value => At<global::PeftGen.LayerSlot>("Value");

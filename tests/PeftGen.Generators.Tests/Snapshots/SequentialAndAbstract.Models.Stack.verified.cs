@@ -30,17 +30,21 @@ namespace Models
         public void Unfreeze() => adaptation.Unfreeze(this);
 
         /// <summary><c>forward</c>, run through an adapter. Once it is merged, this is the base's own <c>forward</c>.</summary>
-        public Tensor forward(Adapter adapter, Tensor x) =>
+        [global::System.Runtime.CompilerServices.OverloadResolutionPriority(1)]
+        public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, Tensor x)
+            where TModel : Stack =>
             forward(adapter, options: null, x);
 
         /// <summary><c>forward</c>, run through an adapter, with options for this call.</summary>
-        public Tensor forward(Adapter adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+        public Tensor forward<TModel>(global::PeftGen.AdapterOf<TModel> adapter, global::PeftGen.ForwardOptions? options, Tensor x)
+            where TModel : Stack
         {
-            if (adaptation.RunsBase(adapter))
+            var node = adaptation.Own<Adapter>(this, adapter);
+            using var context = adaptation.Open(node, options);
+            if (context.RunsBase)
                 return forward(x);
 
-            using var context = new global::PeftGen.ForwardContext(options);
-            return forward(adapter, context, x);
+            return forwardThrough(node, context, x);
         }
 
         /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
@@ -81,12 +85,12 @@ namespace Models
         [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
         public sealed class ScaleAdapter : Adapter, global::PeftGen.IAdapter
         {
-            /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base.</summary>
+            /// <summary>Adds what the adapter does to the base's weights. From then on forward with it runs the base. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
             /// <param name="model">The model.</param>
             /// <param name="keepBase">Whether to keep a copy of the weights that it changes, for <see cref="UnmergeFrom"/>.</param>
             public void MergeInto(Stack model, bool keepBase = true) => model.adaptation.Merge(model, this, keepBase);
 
-            /// <summary>Gives the base back the bits that it had before merging.</summary>
+            /// <summary>Gives the base back the bits that it had before merging. Waits for calls that run through an adapter; that none runs the base meanwhile is the caller's to see to.</summary>
             public void UnmergeFrom(Stack model) => model.adaptation.Unmerge(model, this);
 
             /// <inheritdoc/>
@@ -94,7 +98,7 @@ namespace Models
         }
 
         /// <summary><c>forward</c>, run through an adapter.</summary>
-        public virtual Tensor forward(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+        public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
 #line 30 "Model.cs"
         {
             Pair pair = (adapter.In(this).forward(context, towers["left"], x), adapter.In(this).forward(context, towers["right"], x));
@@ -103,14 +107,14 @@ namespace Models
 #line hidden
 
         /// <summary><c>call</c>, run through an adapter: forward between the module's own hooks.</summary>
-        public Tensor call(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
+        public Tensor callThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x)
         {
             foreach (var hook in module_pre_hooks.Values)
                 hook(this);
             foreach (var hook in pre_hooks.Values)
                 x = hook(this, x) is { } changed ? changed : x;
 
-            var result = forward(adapter, context, x);
+            var result = forwardThrough(adapter, context, x);
 
             foreach (var hook in post_hooks.Values)
                 result = hook(this, x, result) is { } changed ? changed : result;
@@ -123,15 +127,15 @@ namespace Models
 
         global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.forward(
             global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-            forward((Adapter)adapter, context, input1);
+            forwardThrough((Adapter)adapter, context, input1);
 
         global::TorchSharp.torch.Tensor global::PeftGen.IAdapted<global::TorchSharp.torch.Tensor, global::TorchSharp.torch.Tensor>.call(
             global::PeftGen.AdapterNode adapter, global::PeftGen.ForwardContext context, global::TorchSharp.torch.Tensor input1) =>
-            call((Adapter)adapter, context, input1);
+            callThrough((Adapter)adapter, context, input1);
 
         /// <summary>What an adapter puts beside a <see cref="Stack"/>: a slot for each place that can be adapted.</summary>
         [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]
-        public class Adapter : global::PeftGen.AdapterNode
+        public class Adapter : global::PeftGen.AdapterOf<Stack>
         {
             /// <summary>Beside <c>mlp</c>; null where it is not adapted.</summary>
             public global::PeftGen.LayerSlot? mlp => At<global::PeftGen.LayerSlot>("mlp");

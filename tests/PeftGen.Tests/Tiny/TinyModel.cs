@@ -33,13 +33,14 @@ public sealed class TinyModel : nn.Module<Tensor, Tensor>, IAdaptable
         return head.forward(blocks.Aggregate(x, (current, block) => block.forward(current))).MoveToOuterDisposeScope();
     }
 
-    public Tensor forward(Adapter adapter, Tensor x) => forward(adapter, new ForwardOptions(), x);
+    public Tensor forward<TModel>(AdapterOf<TModel> adapter, Tensor x) where TModel : nn.Module => forward(adapter, new ForwardOptions(), x);
 
-    public Tensor forward(Adapter adapter, ForwardOptions options, Tensor x)
+    public Tensor forward<TModel>(AdapterOf<TModel> given, ForwardOptions options, Tensor x) where TModel : nn.Module
     {
-        if (_record.RunsBase(adapter))
+        var adapter = _record.Own<Adapter>(this, given);
+        using var context = _record.Open(adapter, options);
+        if (context.RunsBase)
             return forward(x);
-        using var context = new ForwardContext(options);
         using var scope = NewDisposeScope();
         var current = x;
         for (var i = 0; i < blocks.Count; i++)
@@ -67,7 +68,7 @@ public sealed class TinyModel : nn.Module<Tensor, Tensor>, IAdaptable
 
     AdapterNode IAdaptable.NewAdapterNode() => new Adapter();
 
-    public class Adapter : AdapterNode
+    public class Adapter : AdapterOf<TinyModel>
     {
         public AdapterList<TinyBlock.Adapter> blocks => ListAt<TinyBlock.Adapter>("blocks");
 

@@ -43,6 +43,8 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
         var adapters = parts.OfType<T>().ToList();
         var root = adapters.Select(a => a.GetType()).Distinct().Count() == 1 ? (T)adapters[0].New() : NewOf<T>();
         _made[parts] = root;
+        if (adapters.Select(a => a.Derived).OfType<AdapterNode>().FirstOrDefault() is { } derived)
+            root.StandAs(derived.New());
         Fill(root, parts);
         root.Root = new AdapterRoot(name, adapters);
         return root;
