@@ -121,7 +121,7 @@ internal static class AdapterFolder
             var values = method.ReadConfig(config);
             WholeModules.Read(values, config);
             // Targets are read when they are first asked for.
-            _ = values.Claims.Count;
+            _ = (values.Claims.Count, values.NamedClaims.Count(), WholeModules.ClaimOf(values));
             return values;
         }
         // A method of the user's own may read the file's values as it likes. Whatever it meets there is the file's.

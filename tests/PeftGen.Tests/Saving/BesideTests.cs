@@ -16,11 +16,7 @@ public sealed class BesideTests
         using var model = new TinyModel();
         SaveLoop.SaveAdapter(folder.Path, 0);
         var seen = new int[2];
-        Beside(() => Alternate(folder.Path, SaveLoop.SaveAdapter), () =>
-        {
-            for (var read = 0; read < 2000; read++)
-                seen[SaveLoop.AdapterIn(folder.Path, model)]++;
-        });
+        Beside(folder.Path, SaveLoop.SaveAdapter, 2000, () => seen[SaveLoop.AdapterIn(folder.Path, model)]++);
         Assert.True(seen[0] > 0 && seen[1] > 0, $"the reader met {seen[0]} and {seen[1]} saves of the two");
         Assert.Equal([SaveLoop.Config, SaveLoop.Weights], folder.FileNames);
     }
@@ -31,11 +27,7 @@ public sealed class BesideTests
         using var folder = new TempFolder();
         using var host = TreeHost.Of(TestData.Path("hosts/bert"));
         SaveLoop.SaveTasks(folder.Path, 0);
-        Beside(() => Alternate(folder.Path, SaveLoop.SaveTasks), () =>
-        {
-            for (var read = 0; read < 100; read++)
-                SaveLoop.TasksIn(folder.Path, host);
-        });
+        Beside(folder.Path, SaveLoop.SaveTasks, 100, () => SaveLoop.TasksIn(folder.Path, host));
     }
 
     [Fact]
@@ -51,14 +43,11 @@ public sealed class BesideTests
         }
 
         SaveModel(folder.Path, 0);
-        Beside(() => Alternate(folder.Path, SaveModel), () =>
+        Beside(folder.Path, SaveModel, 500, () =>
         {
-            for (var read = 0; read < 500; read++)
-            {
-                using var opened = HuggingFaceFolder.Open(folder.Path);
-                using var weight = opened.Read("weight");
-                Assert.Equal((int)opened.Config["which"]!, weight[0, 0].item<float>());
-            }
+            using var opened = HuggingFaceFolder.Open(folder.Path);
+            using var weight = opened.Read("weight");
+            Assert.Equal((int)opened.Config["which"]!, weight[0, 0].item<float>());
         });
     }
 
@@ -86,30 +75,38 @@ public sealed class BesideTests
         TensorAssert.Same(ones(5), read);
     }
 
-    private static Func<CancellationToken, int> Alternate(string folder, Action<string, int> save) => stop =>
+    /// <summary>Saves the one and the other in turn while somebody reads: as often as is asked, and until there were enough saves.</summary>
+    private static void Beside(string folder, Action<string, int> save, int reads, Action read)
     {
-        var saves = 0;
-        for (; !stop.IsCancellationRequested; saves++)
-            save(folder, saves % 2);
-        return saves;
-    };
-
-    private static void Beside(Func<Func<CancellationToken, int>> write, Action read)
-    {
-        using var stop = new CancellationTokenSource();
-        var writer = Task.Factory.StartNew(() => write()(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var (saves, stop) = (0, false);
+        Exception? failure = null;
+        var writer = new Thread(() =>
+        {
+            try
+            {
+                for (; !Volatile.Read(ref stop); Interlocked.Increment(ref saves))
+                    save(folder, saves % 2);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        writer.Start();
         try
         {
-            read();
+            for (var done = 0; done < reads || Volatile.Read(ref saves) < 12; done++)
+            {
+                Assert.Null(Volatile.Read(ref failure));
+                read();
+            }
         }
         finally
         {
-            stop.Cancel();
-#pragma warning disable xUnit1031 // The writer is a thread of its own, ends by itself, and has to before the folder goes.
-            writer.Wait();
+            Volatile.Write(ref stop, true);
+            writer.Join();
         }
 
-        Assert.True(writer.Result > 10, $"only {writer.Result} saves ran beside the reader");
-#pragma warning restore xUnit1031
+        Assert.Null(failure);
     }
 }

@@ -24,7 +24,7 @@ internal sealed class TrainedTokensSlot : LayerSlot
             throw new AdapterException($"{site.Path}: tokens train in an Embedding, and this is a {site.Host.Module.GetType().Name}.");
         var table = embedding.weight!;
         if (tokens.Length == 0 || tokens.Distinct().Count() != tokens.Length || tokens.Any(t => t < 0 || t >= table.shape[0]))
-            throw new AdapterException($"{site.Path}: the tokens are [{string.Join(", ", tokens)}], expected different ids from 0 to {table.shape[0] - 1}.");
+            throw new AdapterException($"{site.Path}: the tokens are [{string.Join(", ", tokens.Take(20))}{(tokens.Length > 20 ? ", …" : "")}], expected different ids from 0 to {table.shape[0] - 1}.");
         _lookup = new TokenLookup(tokens);
         site.WhenComplete(() => RefuseLeftBehind(site));
         Learn(Rows, table.detach().index_select(0, _lookup.Tokens(table.device)).to(site.Dtype));
