@@ -34,12 +34,12 @@ internal static class JsonFile
         CheckpointFile.ReadExactly(file, path, bytes, 0);
         try
         {
-            // What follows looks at strings one by one, and only at those that somebody asks for.
+            // What follows looks at strings and numbers one by one, and only at those that somebody asks for.
             Strict.GetCharCount(bytes);
+            Check(bytes, path);
             var node = JsonNode.Parse(bytes, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
             if (node is not JsonObject json)
                 throw new CheckpointException($"{path}: found JSON {node?.GetValueKind().ToString() ?? "null"}, expected an object: {purpose}.");
-            Check(json, path);
             return json;
         }
         catch (DecoderFallbackException e)
@@ -62,33 +62,30 @@ internal static class JsonFile
     }
 
     /// <summary>A value in a message: as JSON, and no longer than can be read.</summary>
-    public static string Shown(JsonNode? node)
+    public static string Shown(JsonNode? node) => Shown(node?.ToJsonString() ?? "null");
+
+    private static string Shown(string text)
     {
         const int Longest = 120;
-        var text = node?.ToJsonString() ?? "null";
         return text.Length <= Longest ? text : $"{text[..Longest]}… ({text.Length} characters)";
     }
 
     /// <summary>Numbers that no double has, such as 1e400, and texts that are no Unicode are found here and not where they are used.</summary>
-    private static void Check(JsonNode? node, string path)
+    private static void Check(ReadOnlySpan<byte> bytes, string path)
     {
-        switch (node)
-        {
-            case JsonObject json:
-                foreach (var (_, value) in json)
-                    Check(value, path);
-                break;
-            case JsonArray array:
-                foreach (var value in array)
-                    Check(value, path);
-                break;
-            case JsonValue text when text.GetValueKind() == JsonValueKind.String:
-                text.GetValue<string>();
-                break;
-            case JsonValue number when number.GetValueKind() == JsonValueKind.Number:
-                if (!number.TryGetValue(out double finite) || !double.IsFinite(finite))
-                    throw new CheckpointException($"{path}: '{number.GetPath()}' is {Shown(number)}, expected a finite number. Write the file again.");
-                break;
-        }
+        var reader = new Utf8JsonReader(bytes);
+        var field = "";
+        while (reader.Read())
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.PropertyName:
+                    field = reader.GetString()!;
+                    break;
+                case JsonTokenType.String:
+                    reader.GetString();
+                    break;
+                case JsonTokenType.Number when !reader.TryGetDouble(out var number) || !double.IsFinite(number):
+                    throw new CheckpointException($"{path}: '{field}' is {Shown(Encoding.UTF8.GetString(reader.ValueSpan))}, expected a finite number. Write the file again.");
+            }
     }
 }

@@ -58,8 +58,8 @@ public sealed class HostileFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"r\":1e400}", "'$.r' is 1e400, expected a finite number")]
-    [InlineData("{\"future\":[0,[-1e999]]}", "'$.future[1][0]' is -1e999, expected a finite number")]
+    [InlineData("{\"r\":1e400}", "'r' is 1e400, expected a finite number")]
+    [InlineData("{\"future\":[0,[-1e999]]}", "'future' is -1e999, expected a finite number")]
     [InlineData("{\"r\":NaN}", "not valid JSON")]
     [InlineData("{\"r\":1,\"r\":2}", "not valid JSON")]
     [InlineData("{\"x\":{\"r\":1,\"r\":2}}", "not valid JSON")]
@@ -80,6 +80,8 @@ public sealed class HostileFileTests : IDisposable
         Refused<CheckpointException>("not valid UTF-8 (byte 6)");
         File.WriteAllText(_folder[Config], new string('[', 1_000_000));
         Refused<CheckpointException>("not valid JSON");
+        File.WriteAllText(_folder[Config], "{\"peft_type\":[0" + string.Concat(Enumerable.Repeat(",0", 1_000_000)) + "]}");
+        Refused<AdapterException>("'peft_type' is [0,0,0");
         File.WriteAllText(_folder[Config], "{\"target_modules\":\"" + new string('x', 1_000_000) + "\",\"peft_type\":7,\"x\":\"" + new string('y', 1_000_000) + "\"}");
         Assert.True(Refused<AdapterException>("expected a string").Length < 2000);
     }
