@@ -11,6 +11,24 @@ internal static class CheckpointFile
     /// <exception cref="CheckpointException">There is no such file, or it cannot be read.</exception>
     public static SafeFileHandle Open(string path, string expected)
     {
+        const int Attempts = 4;
+        for (var attempt = 1; ; attempt++)
+        {
+            var isLink = IsLink(path);
+            try
+            {
+                return OpenNow(path, expected);
+            }
+            // While somebody saves, a link becomes a file again, and what it led to goes.
+            catch (CheckpointException) when (isLink && attempt < Attempts)
+            {
+                Thread.Sleep(1);
+            }
+        }
+    }
+
+    private static SafeFileHandle OpenNow(string path, string expected)
+    {
         try
         {
             if (Directory.Exists(path))
@@ -94,6 +112,19 @@ internal static class CheckpointFile
             throw new CheckpointException($"\"{path}\" names no file, expected a path that ends in a file's name.");
         var full = Path.GetFullPath(path);
         return (Path.GetDirectoryName(full)!, Path.GetFileName(full));
+    }
+
+    private static bool IsLink(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget is not null;
+        }
+        catch (Exception e) when (IsOfSystem(e) || e is ArgumentException)
+        {
+            // To open it says what is the matter.
+            return false;
+        }
     }
 
     private static FileInfo? FileAt(string path)

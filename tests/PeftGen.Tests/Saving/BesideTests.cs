@@ -22,6 +22,23 @@ public sealed class BesideTests
     }
 
     [Fact]
+    public void A_reader_of_one_name_finds_it_at_any_time()
+    {
+        using var folder = new TempFolder();
+        var config = File.ReadAllBytes(TestData.Path("cases/lora/llama-q-v/adapter", SaveLoop.Config));
+        void Save(string path, int which)
+        {
+            using var files = new StagedFiles(path);
+            files.Add(SaveLoop.Config, stream => stream.Write(config));
+            files.Add(SaveLoop.Weights, stream => stream.WriteByte((byte)which));
+            files.Commit();
+        }
+
+        Save(folder.Path, 0);
+        Beside(folder.Path, Save, 3000, () => AdapterDeclaration.Read(folder[SaveLoop.Config]));
+    }
+
+    [Fact]
     public void Several_folders_of_one_adapter_change_together()
     {
         using var folder = new TempFolder();
