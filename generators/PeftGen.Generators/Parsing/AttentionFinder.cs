@@ -34,13 +34,13 @@ internal sealed class AttentionFinder(BodyFlow flow, KnownTypes known, ModuleNat
             if (!seen.Add(product.Syntax) || OperandsOf(product) is not var (weights, values) || SoftmaxBehind(flow.ValueOf(weights), []) is not { } softmax)
                 continue;
             var chain = new AttentionChain(flow, known);
-            if (!chain.Follow(flow.ValueOf(softmax.scores)) || chain.Product is not { } scores || OperandsOf(scores) is not var (queries, keys))
+            if (!chain.Follow(flow.ValueOf(softmax.scores)) || chain.Product is not { } scores)
                 continue;
-            var (use, why) = Read(chain, scores, queries, keys, softmax, values, product, method, symbol);
+            var (use, why) = chain.Why is null && OperandsOf(scores) is var (queries, keys) ? Read(chain, scores, queries, keys, softmax, values, product, method, symbol) : (null, chain.Why);
             if (use is not null)
                 yield return use;
             else
-                Others.Add(new OtherAttention((ExpressionSyntax)scores.Syntax, why!));
+                Others.Add(new OtherAttention((ExpressionSyntax)scores.Syntax, why ?? "the product is of another form than of two tensors"));
         }
     }
 
@@ -48,8 +48,6 @@ internal sealed class AttentionFinder(BodyFlow flow, KnownTypes known, ModuleNat
         AttentionChain chain, IInvocationOperation scores, IOperation queries, IOperation keys, (IOperation scores, IOperation? dim) softmax, IOperation values, IInvocationOperation product,
         MethodDeclarationSyntax? method, IMethodSymbol? symbol)
     {
-        if (chain.Why is { } why)
-            return (null, why);
         if (softmax.dim is { } dim && dim.ConstantValue is not { HasValue: true, Value: -1 or -1L or 2 or 2L or 3 or 3L })
             return (null, $"the softmax in line {AttentionChain.LineOf(dim)} is not seen to go over the last dimension");
         if (method is null || symbol is null || InputOf(method, symbol) is not { } input)

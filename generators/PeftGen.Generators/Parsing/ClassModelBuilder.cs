@@ -37,7 +37,7 @@ internal sealed class ClassModelBuilder(
             Abstractions: Abstractions(type).ToEquatable(),
             Root: declared is null ? null : RootModelBuilder.Build(type, declared, siteNames.Input, Constraint(type, declaration), graph, scanner, reach, emitted))
         {
-            OtherSums = sites.Bodies.Any(site => site.kind == SiteKind.Residual) && scanner.OtherSumsOf(type).Where(sum => sum.HasOutput).ToList() is { Count: > 0 } sums ? string.Join("; ", sums) : null,
+            OtherSums = sites.Bodies.Any(site => site.kind == SiteKind.Residual) && scanner.OtherSumsOf(type) is { Count: > 0 } sums ? string.Join("; ", sums.Take(6)) : null,
         };
     }
 
