@@ -12,11 +12,13 @@ internal sealed class ExpressionParser(string text, ExpressionNodes nodes)
 {
     private const int MostDepth = 200;
     private const int MostSteps = 50_000;
+    private const int MostRepeated = 500;
     private const int MostBehind = 16;
     private readonly List<ExpressionNode> _behind = [];
     private int _at;
     private int _depth;
     private int _steps;
+    private int _repeated;
     private bool _ignoresCase;
 
     /// <summary>What a part makes of the rest of the expression.</summary>
@@ -73,6 +75,8 @@ internal sealed class ExpressionParser(string text, ExpressionNodes nodes)
 
     private ExpressionNode Step(Part part, ExpressionNode rest) => ++_steps > MostSteps || nodes.IsLarge ? throw Wrong("it is too large once its repetitions are written out") : part(rest);
 
+    private ExpressionNode Again(Part part, ExpressionNode rest) => ++_repeated > MostRepeated ? throw Wrong("it is too large once its repetitions are written out") : Step(part, rest);
+
     private Part ReadRepetition(Part part, bool looks)
     {
         if (ReadCount() is not var (least, most))
@@ -89,9 +93,9 @@ internal sealed class ExpressionParser(string text, ExpressionNodes nodes)
             var once = most is null ? Step(part, nodes.Empty) : nodes.Empty;
             var end = most is null ? nodes.Sequence(nodes.Repeat(once), rest) : rest;
             for (var i = least; i < most; i++)
-                end = nodes.Either([Step(part, end), rest]);
+                end = nodes.Either([Again(part, end), rest]);
             for (var i = 0; i < least; i++)
-                end = Step(part, end);
+                end = Again(part, end);
             return end;
         };
     }
