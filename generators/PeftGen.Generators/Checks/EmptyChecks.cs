@@ -34,6 +34,8 @@ internal static class EmptyChecks
     private static void CheckEntries(CheckContext context, ModelClass root, List<DeclaredMethod> methods)
     {
         if (methods.Count == 0 || root.Symbol.IsAbstract || !context.Reach.Classes.Contains(root)
+            // What a library's class runs for it is said of that.
+            || context.Walkers[root].Foreign.Any(p => p.Child is null && p.Owner == root)
             || !context.Matches.Any(m => m.IsSite && methods.Contains(m.Claim.Method)) || context.Diagnostics.Items.Any(d => d.Id == "PG002")
             || RootModelBuilder.EntryMethods(root, context.Scanner, context.Reach).Any())
             return;
