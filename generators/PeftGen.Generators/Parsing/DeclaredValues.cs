@@ -44,6 +44,6 @@ internal static class DeclaredValues
     {
         var type = value.Type!.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
         var member = value.Type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => Equals(f.ConstantValue, value.Value));
-        return member is null ? $"({type}){value.Value}" : $"{type}.{member.Name}";
+        return member is null ? $"({type})({value.Value})" : $"{type}.{member.Name}";
     }
 }
