@@ -61,7 +61,7 @@ internal static class CommandLine
         });
         root.Validators.Add(result =>
         {
-            if (result.GetValue(rank) is not null && result.GetValue(method) == "ia3") result.AddError("--rank: (IA)³ has no rank, it scales activations by one vector a layer. Leave the option out, or use --method lora.");
+            if (result.GetResult(rank) is { Implicit: false } && result.GetValue(method) == "ia3") result.AddError("--rank: (IA)³ has no rank, it scales activations by one vector a layer. Leave the option out, or use --method lora.");
         });
         prompt.Validators.Add(result =>
         {

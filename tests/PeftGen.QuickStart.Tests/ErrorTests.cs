@@ -86,7 +86,6 @@ public sealed class ErrorTests : IDisposable
 
     [Theory]
     [InlineData("--rank")]
-    [InlineData("--out")]
     [InlineData("--nonsense", "1")]
     [InlineData("stray")]
     public async Task What_no_option_is(params string[] args) => await Fails(args[0], args);
