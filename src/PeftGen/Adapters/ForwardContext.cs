@@ -48,6 +48,7 @@ public sealed class ForwardContext : IDisposable
     }
 
     /// <param name="options">What the caller said; null: nothing.</param>
+    /// <param name="model">The model whose method is called.</param>
     /// <param name="call">What ends with the context.</param>
     internal ForwardContext(ForwardOptions? options, nn.Module model, IDisposable call) : this(options, model) => _call = call;
 
