@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using PeftGen.Checkpoints;
+using PeftGen.QuickStart;
 using PeftGen.QuickStart.Display;
 using PeftGen.Training;
 
@@ -43,20 +44,12 @@ internal static class CommandLine
         var model = new Option<string>("--model") { Description = "A BERT as Hugging Face stores it (config.json, safetensors, vocab.txt), for example MiniLM.", Required = true };
         var data = new Option<string>("--data") { Description = "Rated sentences, one a line: a number below or above zero, a tab, the sentence.", Required = true };
         var testData = new Option<string?>("--test-data") { Description = "Sentences to test on, in a file of the same form. [default: a part of --data]" };
-        var testSentences = new Option<int>("--test-sentences") { Description = "How many sentences of --data are kept for the test.", DefaultValueFactory = _ => 1000 };
-        var methods = List(new Option<string[]>("--methods") { Description = "What to compare.", DefaultValueFactory = _ => [.. FineTuningMethod.All.Select(method => method.Name)] });
+        var testSentences = Numbers.OfOne(new Option<int>("--test-sentences") { Description = "How many sentences of --data are kept for the test.", DefaultValueFactory = _ => 1000 }, least: 1);
+        var methods = new Option<string[]>("--methods") { Description = "What to compare.", DefaultValueFactory = _ => [.. FineTuningMethod.All.Select(method => method.Name)], AllowMultipleArgumentsPerToken = true };
         methods.AcceptOnlyFromAmong([.. FineTuningMethod.All.Select(method => method.Name)]);
-        var sizes = List(new Option<int[]>("--k") { Description = "How many sentences to train on.", DefaultValueFactory = _ => [100, 500, 1000] });
-        var seeds = List(new Option<int[]>("--seeds") { Description = "Each draws training sentences of its own, and all else that is random.", DefaultValueFactory = _ => [1, 2, 3] });
+        var sizes = Numbers.OfSeveral(new Option<int[]>("--k") { Description = "How many sentences to train on.", DefaultValueFactory = _ => [100, 500, 1000] }, least: 1);
+        var seeds = Numbers.OfSeveral(new Option<int[]>("--seeds") { Description = "Each draws training sentences of its own, and all else that is random.", DefaultValueFactory = _ => [1, 2, 3] });
         var folder = new Option<string>("--out") { Description = "Where results, table and picture go. Runs whose results are there are not done again.", DefaultValueFactory = _ => "out/few-shot" };
-        testSentences.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is var number and < 1) result.AddError($"--test-sentences is {number}, expected at least 1.");
-        });
-        sizes.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int[]>()?.FirstOrDefault(k => k < 1, 1) is { } number and < 1) result.AddError($"--k is {number}, expected at least 1.");
-        });
         var root = new RootCommand("Compares methods of fine-tuning a BERT on few sentences: a table, a picture, and every run's result.") { model, data, testData, testSentences, methods, sizes, seeds, folder };
         root.SetAction((result, cancellation) => Task.Run(
             () =>
@@ -76,11 +69,5 @@ internal static class CommandLine
             },
             cancellation));
         return root;
-    }
-
-    private static Option<T> List<T>(Option<T> option)
-    {
-        option.AllowMultipleArgumentsPerToken = true;
-        return option;
     }
 }

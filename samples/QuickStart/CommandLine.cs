@@ -44,9 +44,9 @@ internal static class CommandLine
     {
         var method = new Option<string>("--method") { Description = "How to fine-tune.", DefaultValueFactory = _ => "lora" };
         method.AcceptOnlyFromAmong([.. FineTuningMethod.All.Select(m => m.Name)]);
-        var seed = new Option<int>("--seed") { Description = "Of the adapter's random start and of the training data's order.", DefaultValueFactory = _ => 1 };
-        var steps = AtLeastOne(new Option<int?>("--steps") { Description = "How many times the optimizer steps. [default: 400 with lora and 500 with ia3; 30 with --model]" });
-        var rank = AtLeastOne(new Option<int?>("--rank") { Description = "LoRA's rank. [default: 8, as declared]" });
+        var seed = Numbers.OfOne(new Option<int>("--seed") { Description = "Of the adapter's random start and of the training data's order.", DefaultValueFactory = _ => 1 });
+        var steps = Numbers.OfOne(new Option<int?>("--steps") { Description = "How many times the optimizer steps. [default: 400 with lora and 500 with ia3; 30 with --model]" }, least: 1);
+        var rank = Numbers.OfOne(new Option<int?>("--rank") { Description = "LoRA's rank. [default: 8, as declared]" }, least: 1);
         var folder = new Option<string>("--out") { Description = "Where the adapter and the loss curve go.", DefaultValueFactory = _ => "out/quickstart" };
         var model = new Option<string?>("--model") { Description = "A Llama as Hugging Face stores it (config.json, safetensors, tokenizer.json), instead of the small base. Needs --data." };
         var data = new Option<string?>("--data") { Description = "What to train on: a file with one JSON object a line, each with a field \"text\"." };
@@ -61,7 +61,7 @@ internal static class CommandLine
         });
         root.Validators.Add(result =>
         {
-            if (result.GetValue(rank) is not null && result.GetValue(method) == "ia3") result.AddError("--rank: (IA)³ has no rank, it scales activations by one vector a layer. Leave the option out, or use --method lora.");
+            if (result.GetResult(rank) is { Implicit: false } && result.GetValue(method) == "ia3") result.AddError("--rank: (IA)³ has no rank, it scales activations by one vector a layer. Leave the option out, or use --method lora.");
         });
         prompt.Validators.Add(result =>
         {
@@ -88,8 +88,8 @@ internal static class CommandLine
     private static Command BuildPretraining(Screen screen)
     {
         var folder = new Option<string>("--out") { Description = "Where the base's folder goes.", Required = true };
-        var steps = AtLeastOne(new Option<int?>("--steps") { Description = $"How many batches. [default: {Pretraining.DefaultSteps}]" });
-        var seed = new Option<int>("--seed") { Description = "Of the start and of the words.", DefaultValueFactory = _ => 0 };
+        var steps = Numbers.OfOne(new Option<int?>("--steps") { Description = $"How many batches. [default: {Pretraining.DefaultSteps}]" }, least: 1);
+        var seed = Numbers.OfOne(new Option<int>("--seed") { Description = "Of the start and of the words.", DefaultValueFactory = _ => 0 });
         var command = new Command("pretrain", "Makes the small base from nothing, as samples/QuickStart/base was made.") { folder, steps, seed };
         command.SetAction((result, cancellation) => Task.Run(
             () =>
@@ -99,14 +99,5 @@ internal static class CommandLine
             },
             cancellation));
         return command;
-    }
-
-    private static Option<int?> AtLeastOne(Option<int?> option)
-    {
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() is { } number and < 1) result.AddError($"{option.Name} is {number}, expected at least 1.");
-        });
-        return option;
     }
 }

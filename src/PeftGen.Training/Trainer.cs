@@ -42,15 +42,21 @@ public static class Trainer
     /// <param name="progress">Told after every step.</param>
     /// <param name="cancellation">Ends the training before its next step.</param>
     /// <returns>The loss of every step.</returns>
-    /// <exception cref="ArgumentException">There is nothing to train.</exception>
+    /// <exception cref="ArgumentException">There is nothing to train, or some of it is frozen.</exception>
+    /// <exception cref="InvalidOperationException">The loss does not depend on what is to be trained.</exception>
     /// <exception cref="TrainingDivergedException">A loss is no finite number; the parameters are those before that step.</exception>
     /// <exception cref="OperationCanceledException">The training was cancelled.</exception>
     public static LossCurve Run(
         IEnumerable<Parameter> parameters, TrainerOptions options, Func<int, Tensor> loss, Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
-        var trained = parameters.Where(p => p.requires_grad).ToList();
+        var given = parameters.ToList();
+        var trained = given.Where(p => p.requires_grad).ToList();
         if (trained.Count == 0)
-            throw new ArgumentException("There is no parameter that requires gradients. Give the parameters of an adapter, or unfreeze the model.", nameof(parameters));
+            throw new ArgumentException(
+                $"None of the {given.Count} parameters requires gradients: a model's own are frozen once an adapter is made. Give adapter.parameters(), or call the model's Unfreeze() to train all of it.", nameof(parameters));
+        if (trained.Count < given.Count)
+            throw new ArgumentException(
+                $"{given.Count - trained.Count} of the {given.Count} parameters are frozen, so they are not the adapter's. Give adapter.parameters(), without those of the model.", nameof(parameters));
         var curve = new LossCurve();
         var clock = Stopwatch.StartNew();
         using var optimizer = new LeanAdamW(trained, options.LearningRate, options.WeightDecay);
@@ -61,9 +67,12 @@ public static class Trainer
             using var scope = NewDisposeScope();
             optimizer.ZeroGradients();
             var value = loss(step);
-            double number = value.to(ScalarType.Float32).item<float>();
+            double number = value.to(ScalarType.Float64).item<double>();
             if (!double.IsFinite(number)) throw new TrainingDivergedException(step, number);
+            if (!value.requires_grad)
+                throw new InvalidOperationException("The loss has no gradient, so there is nothing to learn from. Run the model with its adapter, model.forward(adapter, …), outside of no_grad; an adapter that is merged has to be unmerged first.");
             value.backward();
+            if (step == 0) RequireGradients(trained);
             nn.utils.clip_grad_norm_(trained, options.MaxGradientNorm);
             optimizer.LearningRate = options.LearningRate * options.Schedule(step, options.Steps);
             optimizer.Step();
@@ -72,5 +81,12 @@ public static class Trainer
             progress?.Invoke(new TrainingProgress(step + 1, options.Steps, number, curve.Recent, clock.Elapsed));
         }
         return curve;
+    }
+
+    /// <summary>Throws where training would go on and change nothing, or not what was meant.</summary>
+    private static void RequireGradients(List<Parameter> trained)
+    {
+        if (trained.All(p => p.grad is not { IsInvalid: false }))
+            throw new InvalidOperationException($"No gradient reached any of the {trained.Count} parameters that are to be trained, so they are not those that the loss depends on. Give the parameters of the adapter that the model runs with.");
     }
 }

@@ -85,7 +85,12 @@ public sealed class ChangedCase : IDisposable
     /// <summary>Gives a field of case.json another number.</summary>
     /// <param name="field">The field.</param>
     /// <param name="value">The number.</param>
-    public void SetNumber(string field, double value)
+    public void SetNumber(string field, double value) => Set(field, value);
+
+    /// <summary>Sets a field of case.json.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="value">The value.</param>
+    public void Set(string field, JsonNode value)
     {
         var path = Path.Combine(Golden.Folder, "case.json");
         var json = JsonNode.Parse(File.ReadAllText(path))!;

@@ -23,7 +23,15 @@ public sealed class GoldenCase(string root, string name)
     public JsonObject Settings => _settings.Value;
 
     /// <summary>The folder of its host.</summary>
-    public string HostFolder => Path.Combine(root, "hosts", Settings["host"]?.GetValue<string>() ?? throw new ParityException("case.json names no host"));
+    /// <exception cref="UnsupportedException">The case has none: what it records is no adapter's.</exception>
+    public string HostFolder
+    {
+        get
+        {
+            var host = Settings["host"]?.GetValue<string>() ?? "";
+            return host.Length > 0 ? Path.Combine(root, "hosts", host) : throw new UnsupportedException("case.json names no host, so there is no model to adapt");
+        }
+    }
 
     /// <summary>The host's configuration.</summary>
     public JsonObject HostConfiguration => ReadJson(Path.Combine(HostFolder, "config.json"));

@@ -69,6 +69,8 @@ public sealed class ParityRun(string? emit = null)
 
     private string ClassOf(GoldenCase golden)
     {
+        if (!Directory.Exists(golden.HostFolder))
+            throw new UnsupportedException($"there is no folder {golden.HostFolder} with the case's host");
         var config = golden.HostConfiguration;
         // What is of no library bears a type alone: conv is ConvModel.
         var name = config["architectures"]?[0]?.GetValue<string>() ?? (config["model_type"]?.GetValue<string>() is [var first, .. var rest] ? $"{char.ToUpperInvariant(first)}{rest}Model" : null);

@@ -77,6 +77,19 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--steps", "-1")]
     public async Task A_number_out_of_range(string option, string value) => await Fails($"{option} is {value}, expected at least 1", option, value);
 
+    [Theory]
+    [InlineData("--rank", "abc", " of at least 1")]
+    [InlineData("--rank", "4.5", " of at least 1")]
+    [InlineData("--steps", "99999999999", " of at least 1")]
+    [InlineData("--seed", "x", "")]
+    public async Task What_is_no_number(string option, string value, string least) => await Fails($"{option} is '{value}', expected a whole number{least}.", option, value);
+
+    [Theory]
+    [InlineData("--rank")]
+    [InlineData("--nonsense", "1")]
+    [InlineData("stray")]
+    public async Task What_no_option_is(params string[] args) => await Fails(args[0], args);
+
     [Fact]
     public async Task An_output_folder_that_cannot_be_made()
     {

@@ -99,6 +99,23 @@ public sealed class TrainingTests
         Assert.Throws<ArgumentException>(() => CausalLoss.Of(logits, zeros(1, 5, ScalarType.Int64)));
     }
 
+    /// <summary>What would train nothing, or not what was meant, is refused before it costs time.</summary>
+    [Fact]
+    public void Parameters_that_the_loss_does_not_depend_on()
+    {
+        using var scope = NewDisposeScope();
+        var (learning, other) = (nn.Parameter(ones(2)), nn.Parameter(ones(2)));
+        var frozen = nn.Parameter(ones(2), requires_grad: false);
+        var options = new TrainerOptions { Steps = 1, LearningRate = 1 };
+        LossCurve Run(IEnumerable<Parameter> parameters, Func<Tensor> loss) => Trainer.Run(parameters, options, _ => loss(), cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Contains("None of the 1 parameters requires gradients", Assert.Throws<ArgumentException>(() => Run([frozen], () => learning.sum())).Message, StringComparison.Ordinal);
+        Assert.Contains("1 of the 2 parameters are frozen", Assert.Throws<ArgumentException>(() => Run([frozen, learning], () => learning.sum())).Message, StringComparison.Ordinal);
+        Assert.Contains("No gradient reached any of the 1 parameters", Assert.Throws<InvalidOperationException>(() => Run([other], () => learning.sum())).Message, StringComparison.Ordinal);
+        Assert.Contains("The loss has no gradient", Assert.Throws<InvalidOperationException>(() => Run([learning], () => learning.detach().sum())).Message, StringComparison.Ordinal);
+        Assert.Equal(1, other[0].item<float>());
+    }
+
     [Fact]
     public void Smoothing_keeps_a_straight_line_and_calms_noise()
     {

@@ -12,7 +12,7 @@ internal static class BlockChecks
         foreach (var pair in context.Roots)
             foreach (var method in pair.Value)
                 foreach (var property in DeclaredMethod.Properties(method.Type))
-                    if (method.IsSet(property.Name) && NumbersOf(method, property) is { Count: > 0 } numbers && CountIn(context, context.Walkers[pair.Key]) is { } count
+                    if (method.IsSet(property.Name) && NumbersOf(method, property) is { Count: > 0 } numbers && CountIn(context, context.Walkers[pair.Key], IsByIndex(property)) is { } count
                         && numbers.Where(n => n >= count).Select(n => (int?)n).FirstOrDefault() is { } wrong)
                         context.Diagnostics.Add("PG049", method.Syntax.SyntaxTree, method.PlaceOf(property.Name).span, property.Name, Text(wrong), pair.Key.Symbol.Name, Text(count), Text(count - 1));
     }
@@ -26,15 +26,17 @@ internal static class BlockChecks
         _ => [],
     };
 
-    /// <summary>How many blocks a model has, in all its lists that lie in no other; null: its code does not show it.</summary>
-    private static int? CountIn(CheckContext context, PlaceWalker walker)
+    private static bool IsByIndex(IPropertySymbol property) => DeclaredMethod.AttributesOf(property, "BlocksAttribute").Any(a => DeclaredMethod.Named(a, "ByIndex")?.Value is true);
+
+    /// <summary>How many blocks a model has, in all its lists that lie in no other, or in the longest of them; null: its code does not show it.</summary>
+    private static int? CountIn(CheckContext context, PlaceWalker walker, bool inLongest)
     {
-        // A number may stand for the element of a list within a block, and be a name.
-        if (!walker.IsComplete || walker.Places.Any(p => p.Path.IndexOf('*') != p.Path.LastIndexOf('*') || p.Path.Split('.').Any(s => s.Length > 0 && s.All(char.IsDigit))))
+        // A number may be a name.
+        if (!walker.IsComplete || walker.Places.Any(p => p.Path.Split('.').Any(s => s.Length > 0 && s.All(char.IsDigit))))
             return null;
         var children = walker.Places.Where(p => p.Kind == PlaceKind.Module && p.Path.IndexOf('*') < 0).SelectMany(p => p.Owner.Children).Distinct().ToList();
         var counts = children.Where(c => c.IsList).Select(context.Creations.CountOf).ToList();
-        return children.Any(c => c.Shape is ChildShape.Abstract or ChildShape.Sequential) || counts.Count == 0 || counts.Any(c => c is null) ? null : counts.Sum();
+        return children.Any(c => c.Shape is ChildShape.Abstract or ChildShape.Sequential) || counts.Count == 0 || counts.Any(c => c is null) ? null : inLongest ? counts.Max() : counts.Sum();
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

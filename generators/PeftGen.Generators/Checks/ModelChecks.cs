@@ -44,5 +44,6 @@ internal static class ModelChecks
         BodyChecks.Run(context);
         ConstructorChecks.Run(context);
         LeavingChecks.Run(context);
+        StatisticsCheck.Run(context);
     }
 }

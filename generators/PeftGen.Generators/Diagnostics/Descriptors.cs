@@ -68,6 +68,7 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor UndefinedValue = Error("PG060", "Value has no name", "{0} is {1}, which is no member of {2}; write one of {3}");
     public static readonly DiagnosticDescriptor NothingTrains = Error("PG061", "Nothing to train", "'{0}' finds nothing to train below {1}, so the adapter would be empty: {2}; choose other targets or another method");
     public static readonly DiagnosticDescriptor NothingRuns = Warning("PG062", "Nothing runs the adapter", "[{0}] stands on {1}, no public method of which runs a target, so no adapter could be run; write a forward, or put the attribute on the class that runs it");
+    public static readonly DiagnosticDescriptor StatisticsMove = Warning("PG075", "Statistics move while an adapter trains", "this {0} keeps running statistics, which move in the base while an adapter of {1} trains, and no file of the adapter has them; let it train whole with ModulesToSave, or call its eval() while training");
 
     public static DiagnosticDescriptor ById(string id) => _all[id];
 

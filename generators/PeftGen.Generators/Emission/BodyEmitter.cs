@@ -61,7 +61,7 @@ internal static class BodyEmitter
         writer.Line($"/// <summary><c>{body.Documentation}</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>");
         writer.Line($"{body.Access} {body.Unsafe}{body.Modifiers}{body.ReturnType} {body.Name}({parameters}) =>");
         writer.Indented($"{open}{names.Adapter}.GradientCheckpointing{string.Concat(arguments.Where(a => a.IsAbsent).Select(a => $" && {a.Name} is null"))}");
-        writer.Indented($"    ? global::PeftGen.Compiled.GradientCheckpoint.Run({names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
+        writer.Indented($"    ? global::PeftGen.Compiled.GradientCheckpoint.Run(this, {names.Adapter}, {names.Context}, ({names.Again}, {names.Inputs}) => {names.Once}({names.Adapter}, {names.Again}, {string.Join(", ", given)}),");
         writer.Indented($"        {string.Join(", ", tensors.Select(t => t.Name))})");
         writer.Indented($"    : {names.Once}({names.Adapter}, {names.Context}, {body.Arguments}){close};").Line();
     }

@@ -33,7 +33,7 @@ internal static class RootEmitter
         writer.Line($"{group.Access} {group.Type} Create{group.Infix}Adapter(");
         writer.Indented($"{string.Join(", ", group.Methods.Select(m => $"{m.Type}? {m.Parameter} = null"))}, {Generator}? generator = null) =>");
         EmitRecordCall(writer, root, group, "Create", group.Methods.Select(m => $"{m.Parameter} ?? {m.Creation}"), "generator");
-        writer.Line("/// <summary>Loads a saved adapter and freezes the base. The file brings its own values.</summary>");
+        writer.Line("/// <summary>Loads a saved adapter and freezes the base. The file brings its own values. The adapter is in evaluation mode: call its <c>train()</c> to train it on.</summary>");
         writer.Line("/// <param name=\"directory\">The folder with adapter_config.json and the weights.</param>");
         writer.Line($"public {group.Type} Load{group.Infix}Adapter(string directory) =>");
         EmitRecordCall(writer, root, group, "Load", group.Methods.Select(m => m.Creation), "directory");
@@ -75,7 +75,7 @@ internal static class RootEmitter
         writer.Open($"    {constraint}");
         var atBase = $"{entry.Base}({entry.Arguments})";
         writer.Line($"var {model.Names.Node} = {root.Record}.Own<{model.Node}>(this, {adapter});");
-        writer.Line($"using var {context} = {root.Record}.Open({model.Names.Node}, {model.Names.Options}{(entry.Form is EntryForm.Value or EntryForm.Nothing ? "" : ", isSuspendable: true")});");
+        writer.Line($"using var {context} = {root.Record}.Open(this, {model.Names.Node}, {model.Names.Options}{(entry.Form is EntryForm.Value or EntryForm.Nothing ? "" : ", isSuspendable: true")});");
         if (entry.Form is EntryForm.Value or EntryForm.TaskOfValue)
         {
             writer.Line($"if ({context}.RunsBase)").Indented($"return {(isAsync ? "await " : "")}{atBase};");
@@ -139,7 +139,7 @@ internal static class RootEmitter
     {
         writer.Line("/// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>");
         writer.Line("/// <param name=\"adapter\">The adapter; it can be used without this module, too.</param>");
-        writer.Line($"public Adapted With({model.Node} adapter) => new(this, adapter);").Line();
+        writer.Line($"public Adapted With({model.Node} adapter) => new(this, {root.Record}.Checked(this, adapter));").Line();
         writer.Line($"/// <summary>A <see cref=\"{model.Name.Replace('<', '{').Replace('>', '}')}\"/> with an adapter, as an ordinary module.</summary>");
         writer.Line("[global::System.CodeDom.Compiler.GeneratedCode(\"PeftGen\", \"0.1.0\")]");
         writer.Open($"public sealed class Adapted : {root.ModuleBase}");

@@ -18,7 +18,7 @@ internal sealed class ValueRewriter(RewrittenBody body)
         body.Edits.Insert(parameter.Node.Span.End, ")");
     }
 
-    /// <summary><c>head.weight</c> → <c>adapter.head.read(context, head, "weight", head.weight)</c></summary>
+    /// <summary><c>head.weight</c> → <c>adapter.head.parameter(context, head, "weight", head.weight)</c></summary>
     public void Rewrite(WeightUse weight)
     {
         var receiver = weight.Receiver;
@@ -32,7 +32,7 @@ internal sealed class ValueRewriter(RewrittenBody body)
         body.Diagnostics.Add("PG014", weight.Read.SyntaxTree, weight.Read.Span, weight.Read.ToString(), receiver.Syntax.ToString());
         var host = receiver.Syntax.WithoutTrivia();
         var slot = receiver.IsDirect ? body.Paths.SlotOf(receiver.Chain, weight.Read) : $"{body.Names.Adapter}.In(this).Slot({host})";
-        body.Edits.Insert(weight.Read.SpanStart, $"{slot}.read({body.Names.Context}, {host}, \"{weight.Parameter}\", ");
+        body.Edits.Insert(weight.Read.SpanStart, $"{slot}.parameter({body.Names.Context}, {host}, \"{weight.Parameter}\", ");
         body.Edits.Insert(weight.Read.Span.End, ")");
     }
 

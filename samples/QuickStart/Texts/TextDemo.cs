@@ -69,6 +69,7 @@ internal sealed class TextDemo(RunOptions options, string modelFolder, string da
     private void Train(LlamaForCausalLM model, LlamaForCausalLM.Adapter adapter, TextBatches batches, Device device, CancellationToken cancellation)
     {
         var training = new TrainerOptions { Steps = options.Steps ?? DefaultSteps, LearningRate = _method.TextLearningRate };
+        model.train();
         adapter.train();
         var curve = screen.Train(training.Steps, progress => Trainer.Run(
             adapter.parameters(),
@@ -81,6 +82,7 @@ internal sealed class TextDemo(RunOptions options, string modelFolder, string da
             progress,
             cancellation));
         adapter.eval();
+        model.eval();
         LossCurvePlot.Save(curve, $"{_method.Title} on {Path.GetFileName(dataFile)}", options.LossCurveFile);
         screen.Fact("loss curve", options.LossCurveFile);
     }

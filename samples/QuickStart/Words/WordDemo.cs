@@ -71,6 +71,7 @@ internal sealed class WordDemo(RunOptions options, Screen screen)
     {
         var words = new WordSource(options.Seed);
         var training = new TrainerOptions { Steps = options.Steps ?? _method.WordSteps, LearningRate = _method.WordLearningRate };
+        model.train();
         adapter.train();
         var curve = screen.Train(training.Steps, progress => Trainer.Run(
             adapter.parameters(),
@@ -83,6 +84,7 @@ internal sealed class WordDemo(RunOptions options, Screen screen)
             progress,
             cancellation));
         adapter.eval();
+        model.eval();
         LossCurvePlot.Save(curve, $"{_method.Title} learns to {WordTask.New.Name} words", options.LossCurveFile);
         screen.Fact("loss curve", options.LossCurveFile);
     }

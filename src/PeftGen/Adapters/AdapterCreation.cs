@@ -80,7 +80,8 @@ internal sealed class AdapterCreation
         made.Keep();
         root.Root = new AdapterRoot(
             _methods, _shared.Values.ToList(), _methodOf, Dropout,
-            _sites.GroupBy(site => site.kind).ToDictionary(sites => sites.Key, sites => (IReadOnlyList<string>)sites.Select(site => site.path).ToList()));
+            _sites.GroupBy(site => site.kind).ToDictionary(sites => sites.Key, sites => (IReadOnlyList<string>)sites.Select(site => site.path).ToList()))
+        { Fit = new AdapterFit(host, root) };
         foreach (var (name, shared) in _shared)
             root.Put(name, shared);
     }

@@ -11,6 +11,7 @@ public static class AdapterEjection
     /// <returns>The adapter itself.</returns>
     public static T Eject<T>(this T adapter) where T : AdapterNode
     {
+        AdapterFit.Require(adapter, "eject");
         foreach (var slot in adapter.Slots().ToList())
             slot.Eject();
         return adapter;

@@ -22,6 +22,9 @@ public abstract class AdapterNode : nn.Module
     /// <summary>The path of the module that the node stands beside, from the root; empty at the root.</summary>
     public string Path { get; internal set; } = "";
 
+    /// <summary>Whether the node is disposed.</summary>
+    internal bool IsDisposed { get; private set; }
+
     /// <summary>What only the root of an adapter has.</summary>
     internal AdapterRoot? Root { get; set; }
 
@@ -128,6 +131,7 @@ public abstract class AdapterNode : nn.Module
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        IsDisposed = true;
         if (disposing)
             _lent.GiveBack(this);
         base.Dispose(disposing);

@@ -62,6 +62,9 @@ internal sealed class AdapterRoot
     /// <summary>What the adapter is composed of.</summary>
     public IReadOnlyList<AdapterNode> Parts { get; } = [];
 
+    /// <summary>What the adapter was made for; null for a composition.</summary>
+    public AdapterFit? Fit { get; init; }
+
     /// <summary>The configuration that the adapter was loaded with: its unknown fields are written again.</summary>
     public AdapterConfig? Loaded { get; set; }
 
@@ -78,12 +81,22 @@ internal sealed class AdapterRoot
     /// <summary>Requires an adapter that has files, and its root.</summary>
     /// <param name="adapter">What is to be saved.</param>
     /// <param name="directory">Where to, for messages.</param>
-    /// <exception cref="AdapterException">It is a part of an adapter, or composed of others.</exception>
+    /// <exception cref="AdapterException">There is no folder or no adapter, it is disposed, a part of an adapter, or composed of others.</exception>
     public static AdapterRoot OfFile(AdapterNode adapter, string directory)
     {
+        AdapterFit.Require(adapter, "save the adapter");
+        RequireFolder(directory);
         var root = adapter.Root ?? throw new AdapterException($"{directory}: an adapter is saved as a whole. Save what CreateAdapter or LoadAdapter returned.");
         return root.Composition is { } composition
             ? throw new AdapterException($"{directory}: an adapter made by {composition}.Of has no file of its own. Save its parts one by one.") : root;
+    }
+
+    /// <summary>Requires the path of a folder.</summary>
+    /// <exception cref="AdapterException">There is none.</exception>
+    public static void RequireFolder(string? directory)
+    {
+        if (string.IsNullOrWhiteSpace(directory))
+            throw new AdapterException($"the folder's path is {(directory is null ? "null" : "empty")}, expected the folder that is to hold the adapter: its configuration and its weights.");
     }
 
     private MethodClaims ClaimsOf(AdaptAttribute method) => _claims.First(claims => ReferenceEquals(claims.Method, method));

@@ -15,7 +15,7 @@ public sealed class BaseRecord
     private readonly RunningCalls _calls = new();
     private List<(Parameter parameter, bool requiresGrad)>? _flags;
     private AdapterNode? _merged;
-    private List<(Parameter parameter, Tensor before)>? _before;
+    private List<(Tensor weight, Tensor before)>? _before;
 
     /// <summary>Makes an adapter and freezes the base.</summary>
     /// <param name="host">The model.</param>
@@ -40,7 +40,7 @@ public sealed class BaseRecord
         return adapter;
     }
 
-    /// <summary>Loads an adapter and freezes the base. If anything does not fit, an exception says what, and nothing has changed.</summary>
+    /// <summary>Loads an adapter, in evaluation mode, and freezes the base. If anything does not fit, an exception says what, and nothing has changed.</summary>
     /// <param name="host">The model.</param>
     /// <param name="adapter">An empty tree of the group's type.</param>
     /// <param name="declared">The methods of the group, in its order. The file brings the values and decides which of them act.</param>
@@ -52,8 +52,10 @@ public sealed class BaseRecord
     {
         try
         {
+            AdapterRoot.RequireFolder(directory);
             RefuseIfMerged("load an adapter");
             AdapterFolder.Load(host, adapter, declared, directory, generator);
+            adapter.eval();
         }
         catch
         {
@@ -103,22 +105,34 @@ public sealed class BaseRecord
     }
 
     /// <summary>Opens the context of a call of the root. Until it is disposed, nothing is merged into the model.</summary>
+    /// <param name="host">The model.</param>
     /// <param name="adapter">The adapter.</param>
     /// <param name="options">What the caller said; null: nothing.</param>
     /// <param name="isSuspendable">Whether the call can be left before it has ended: it is a task, or gives items one by one.</param>
-    /// <exception cref="AdapterException">Another adapter is merged.</exception>
-    public ForwardContext Open(AdapterNode adapter, ForwardOptions? options, bool isSuspendable = false)
+    /// <exception cref="AdapterException">The adapter is disposed or another model's, or another one is merged.</exception>
+    public ForwardContext Open(nn.Module host, AdapterNode adapter, ForwardOptions? options, bool isSuspendable = false)
     {
+        AdapterFit.Require(adapter, "run the model", host);
         var call = _calls.Begin(isSuspendable);
         try
         {
-            return new ForwardContext(options, call) { RunsBase = RunsBase(adapter) };
+            return new ForwardContext(options, host, call) { RunsBase = RunsBase(adapter) };
         }
         catch
         {
             call.Dispose();
             throw;
         }
+    }
+
+    /// <summary>An adapter that can run over a model.</summary>
+    /// <param name="host">The model.</param>
+    /// <param name="adapter">The adapter.</param>
+    /// <exception cref="AdapterException">There is no adapter, or it is disposed or another model's.</exception>
+    public T Checked<T>(nn.Module host, T? adapter) where T : AdapterNode
+    {
+        AdapterFit.Require(adapter, "put the adapter into a module", host);
+        return adapter!;
     }
 
     /// <summary>Whether the base already is what <paramref name="adapter"/> makes of it.</summary>
@@ -143,6 +157,7 @@ public sealed class BaseRecord
     {
         lock (_gate)
         {
+            AdapterFit.Require(adapter, "merge", host);
             RefuseIfMerged("merge");
             // A module that stands at two paths has one slot, which is merged once.
             var pairs = adapter.Pairs(host).DistinctBy(pair => pair.slot).ToList();
@@ -151,7 +166,8 @@ public sealed class BaseRecord
             var targets = pairs.SelectMany(pair => pair.slot.MergeTargets(pair.part).Select(parameter => (pair.slot, parameter))).ToList();
             TiedParameters.Refuse(host, targets);
             using var quiet = no_grad();
-            var copies = !keepBase ? null : targets.Select(t => t.parameter).DistinctBy(p => p.Handle).Select(p => (p, CopyOf(p))).ToList();
+            var written = targets.Select(t => (Tensor)t.parameter).Concat(pairs.SelectMany(pair => pair.slot.MergedBuffers(pair.part)));
+            var copies = !keepBase ? null : written.DistinctBy(t => t.Handle).Select(t => (t, CopyOf(t))).ToList();
             try
             {
                 foreach (var (slot, part) in pairs)
@@ -182,8 +198,8 @@ public sealed class BaseRecord
                 throw new AdapterException(_merged is null ? "nothing is merged into this model, so there is nothing to unmerge." : "another adapter is merged into this model; unmerge that one.");
             if (_before is null)
                 throw new AdapterException("the adapter was merged with keepBase: false, so there is no copy of the weights that it changed. Load the base again.");
-            var present = host.parameters().Select(p => p.Handle).ToHashSet();
-            if (_before.Any(copy => copy.parameter.IsInvalid || !present.Contains(copy.parameter.Handle)))
+            var present = host.parameters().Concat(host.buffers()).Select(t => t.Handle).ToHashSet();
+            if (_before.Any(copy => copy.weight.IsInvalid || !present.Contains(copy.weight.Handle)))
                 throw new AdapterException("the model was moved or converted with .to() after merging, so its weights are no longer those that were merged into. Load the base again.");
             using var quiet = no_grad();
             Restore(_before);
@@ -192,17 +208,17 @@ public sealed class BaseRecord
         }
     }
 
-    private static Tensor CopyOf(Parameter parameter)
+    private static Tensor CopyOf(Tensor weight)
     {
-        using var detached = parameter.detach();
+        using var detached = weight.detach();
         return detached.clone().DetachFromDisposeScope();
     }
 
-    private static void Restore(List<(Parameter parameter, Tensor before)> copies)
+    private static void Restore(List<(Tensor weight, Tensor before)> copies)
     {
-        foreach (var (parameter, before) in copies)
+        foreach (var (weight, before) in copies)
         {
-            parameter.copy_(before);
+            weight.copy_(before);
             before.Dispose();
         }
     }

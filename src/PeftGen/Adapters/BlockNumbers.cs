@@ -29,6 +29,10 @@ internal sealed class BlockNumbers
     /// <summary>The number of the block that a path lies in; -1: in none.</summary>
     public int NumberOf(string path) => BlockOf(path) is { } block && _first.TryGetValue(block.stack, out var first) ? first + block.index : -1;
 
+    /// <summary>The index of the block that a path lies in, as HF PEFT counts: the path's first number, which begins anew in each stack. −1: it has none.</summary>
+    public static int IndexIn(string path) =>
+        path.Split('.').Select(segment => int.TryParse(segment, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : -1).FirstOrDefault(index => index >= 0, -1);
+
     /// <summary>The outermost block of a path.</summary>
     private (string stack, int index)? BlockOf(string path)
     {

@@ -28,13 +28,17 @@ public sealed class ForwardContext : IDisposable
     private readonly List<IDisposable> _kept = [];
     private readonly Dictionary<RowGroup, ForwardContext> _parts = [];
     private readonly ForwardContext? _whole;
-    private readonly string _rows = "";
+    private readonly ForwardContext? _copied;
+    private readonly bool _records = true;
+    private CallFacts _facts = new() { Rows = "" };
     private readonly IDisposable? _call;
 
     /// <summary>Opens the context of a call; generated code does so.</summary>
     /// <param name="options">What the caller said; null: nothing.</param>
-    public ForwardContext(ForwardOptions? options = null)
+    /// <param name="model">The model whose method is called: where it does not train, no adapter drops anything out. Null: it trains.</param>
+    public ForwardContext(ForwardOptions? options = null, nn.Module? model = null)
     {
+        _facts.Training = model?.training ?? true;
         Options = options ?? new ForwardOptions();
         _shared = [];
         _states = [];
@@ -44,8 +48,9 @@ public sealed class ForwardContext : IDisposable
     }
 
     /// <param name="options">What the caller said; null: nothing.</param>
+    /// <param name="model">The model whose method is called.</param>
     /// <param name="call">What ends with the context.</param>
-    internal ForwardContext(ForwardOptions? options, IDisposable call) : this(options) => _call = call;
+    internal ForwardContext(ForwardOptions? options, nn.Module model, IDisposable call) : this(options, model) => _call = call;
 
     private ForwardContext(ForwardContext whole, RowGroup rows)
     {
@@ -53,23 +58,21 @@ public sealed class ForwardContext : IDisposable
         _shared = whole._shared;
         _states = whole._states;
         _whole = whole;
-        _rows = rows.ToString();
-        PositionShift = whole.PositionShift;
-        QueriesStay = whole.QueriesStay;
-        PastTokens = whole.PastTokens;
+        _records = whole._records;
+        // A copy's part knows what an input slot said in the part that it stands for.
+        _facts = whole._copied?._parts.GetValueOrDefault(rows)?._facts ?? whole._facts.Of(rows);
         foreach (var (role, input) in whole._inputs)
             _inputs[role] = rows.SelectInput(whole, role, input);
     }
 
-    private ForwardContext(ForwardContext other, ForwardOptions options, IReadOnlyDictionary<InputRole, Tensor> inputs)
+    private ForwardContext(ForwardContext other, IReadOnlyDictionary<InputRole, Tensor> inputs, bool records)
     {
-        Options = options;
+        Options = other.Options;
         _shared = [];
         _states = [];
-        _rows = other._rows;
-        PositionShift = other.PositionShift;
-        QueriesStay = other.QueriesStay;
-        PastTokens = other.PastTokens;
+        _copied = other;
+        _records = records && other._records;
+        _facts = other._facts;
         foreach (var (role, input) in inputs)
             _inputs[role] = input;
     }
@@ -83,8 +86,13 @@ public sealed class ForwardContext : IDisposable
     /// <summary>The inputs of the root's call by role.</summary>
     internal IReadOnlyDictionary<InputRole, Tensor> Inputs => _inputs;
 
-    /// <summary>A context that shares nothing with this one, for a block that is run by itself.</summary>
-    internal ForwardContext Copy(ForwardOptions options, IReadOnlyDictionary<InputRole, Tensor> inputs) => new(this, options, inputs);
+    /// <summary>A context that shares no tensor with this one, for a block that is run by itself.</summary>
+    /// <param name="inputs">The inputs of the root's call by role.</param>
+    /// <param name="records">Whether what slots record is kept, too.</param>
+    internal ForwardContext Copy(IReadOnlyDictionary<InputRole, Tensor> inputs, bool records) => new(this, inputs, records);
+
+    /// <summary>Whether the model that is called trains. A slot drops out only where it does, and the slot, too: see <see cref="Slot.IsTraining"/>.</summary>
+    public bool Training => _facts.Training;
 
     /// <summary>An input of the root's call; null if the call has none of that role.</summary>
     /// <param name="role">The role.</param>
@@ -99,22 +107,45 @@ public sealed class ForwardContext : IDisposable
     }
 
     /// <summary>How many tokens of each row the model holds in a cache from calls before; 0 without one. Generated code sets it from arguments that are an <see cref="ITokenCache"/>.</summary>
-    public long PastTokens { get; set; }
+    public long PastTokens
+    {
+        get => _facts.PastTokens;
+        set => _facts.PastTokens = value;
+    }
 
     /// <summary>By how much the positions that the model computes are moved, see <see cref="Attention.Positions(Tensor)"/>; an input slot may set it.</summary>
-    public long PositionShift { get; set; }
+    public long PositionShift
+    {
+        get => _facts.PositionShift;
+        set => _facts.PositionShift = value;
+    }
 
     /// <summary>Whether queries stay where they are without the keys in front of them, where positions are distances; see <see cref="Attention.Positions(Tensor, long)"/>. An input slot may set it.</summary>
-    public bool QueriesStay { get; set; }
+    public bool QueriesStay
+    {
+        get => _facts.QueriesStay;
+        set => _facts.QueriesStay = value;
+    }
 
-    /// <summary>By how much the positions of each row are moved, <c>[batch, 1]</c>, where that differs between rows; null: by <see cref="PositionShift"/>.</summary>
-    internal Tensor? PositionShifts { get; set; }
+    /// <summary>By how much the positions of each row are moved, where that differs between rows; null: by <see cref="PositionShift"/>.</summary>
+    internal IReadOnlyList<long>? PositionShifts
+    {
+        get => _facts.PositionShifts;
+        set => _facts.PositionShifts = value;
+    }
 
     /// <summary>What <see cref="Attention.Positions(Tensor)"/> is in compiled code.</summary>
     /// <param name="positions">The positions that the model computed, <c>[batch or 1, tokens]</c>.</param>
     /// <returns>The same tensor, or moved ones that belong to this context.</returns>
     public Tensor Positions(Tensor positions) =>
-        PositionShifts is { } shifts ? Keep(positions + shifts) : PositionShift == 0 ? positions : Keep(positions + PositionShift);
+        PositionShifts is { } shifts ? Keep(positions + Column(shifts, positions.device)) : PositionShift == 0 ? positions : Keep(positions + PositionShift);
+
+    /// <summary>Numbers of rows on a device, <c>[batch, 1]</c>, made once in a call.</summary>
+    private Tensor Column(IReadOnlyList<long> numbers, Device device) => Share((numbers, device.ToString()), () =>
+    {
+        using var row = tensor(numbers.ToArray(), device: device);
+        return row.unsqueeze(1);
+    });
 
     /// <summary>What <see cref="Attention.Positions(Tensor, long)"/> is in compiled code.</summary>
     /// <param name="positions">The positions that the model computed for its queries.</param>
@@ -163,10 +194,10 @@ public sealed class ForwardContext : IDisposable
     /// <param name="value">The value; a detached copy is recorded.</param>
     public void Record(string name, Tensor value)
     {
-        if (Options.Records is not { } records)
+        if (!_records || Options.Records is not { } records)
             return;
         using var detached = value.detach();
-        records[name + _rows] = detached.clone().DetachFromDisposeScope();
+        records[name + _facts.Rows] = detached.clone().DetachFromDisposeScope();
     }
 
     /// <summary>The context as some rows of the batch see it. It lives as long as this one.</summary>
@@ -188,5 +219,27 @@ public sealed class ForwardContext : IDisposable
         if (_whole is null)
             _shared.Clear();
         _call?.Dispose();
+    }
+
+    /// <summary>
+    /// What is known of a call beside its tensors. A context that is made of another takes all of it at once, so that nothing can be forgotten;
+    /// it holds no tensors, since a block may be run again when those of its call are disposed.
+    /// </summary>
+    private record struct CallFacts
+    {
+        public bool Training { get; set; }
+
+        public long PastTokens { get; set; }
+
+        public long PositionShift { get; set; }
+
+        public IReadOnlyList<long>? PositionShifts { get; set; }
+
+        public bool QueriesStay { get; set; }
+
+        public string Rows { get; set; }
+
+        /// <summary>The same as some rows of the batch see it.</summary>
+        public readonly CallFacts Of(RowGroup rows) => this with { Rows = rows.ToString(), PositionShifts = PositionShifts is { } all ? [.. rows.Rows.Select(row => all[(int)row])] : null };
     }
 }

@@ -11,17 +11,18 @@ namespace PeftGen.Compiled;
 public static class GradientCheckpoint
 {
     /// <summary>Runs a block; compiled code of classes with <see cref="GradientCheckpointingAttribute"/> calls it.</summary>
+    /// <param name="host">The block.</param>
     /// <param name="node">What the adapter puts beside the block.</param>
     /// <param name="context">The context of the root's call.</param>
     /// <param name="block">Runs the block under a context on its inputs, in their order.</param>
     /// <param name="inputs">The block's tensors; null where it was given none.</param>
     /// <returns>What the block returns, with the same gradients; the caller owns it.</returns>
-    public static Tensor Run(AdapterNode node, ForwardContext context, Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> block, params Tensor?[] inputs)
+    public static Tensor Run(nn.Module host, AdapterNode node, ForwardContext context, Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> block, params Tensor?[] inputs)
     {
         var learning = node.Learning.ToList();
-        if (!is_grad_enabled() || (learning.Count == 0 && !inputs.Any(x => x is { requires_grad: true })))
+        var call = new RecomputedCall(context, block, inputs.Length, new BlockState(host, node));
+        if (!is_grad_enabled() || !inputs.Concat(learning).Any(x => x is { requires_grad: true }))
             return block(context, inputs);
-        var call = new RecomputedCall(context, block, inputs, node.Randomness);
         using var computed = call;
         return CheckpointFunction.apply([call, .. inputs, .. learning]);
     }
@@ -38,8 +39,9 @@ internal sealed class CheckpointFunction : autograd.SingleTensorFunction<Checkpo
     {
         var call = (RecomputedCall)vars[0]!;
         ctx.save_data(Call, call);
-        ctx.save_for_backward([.. call.Kept(vars.Skip(1).Cast<Tensor?>()).Select(x => x!)]);
-        return call.Run(vars.Skip(1).Cast<Tensor?>());
+        var arguments = vars.Skip(1).Cast<Tensor?>().ToList();
+        ctx.save_for_backward([.. arguments.Concat(call.RootInputs).Select(x => x!)]);
+        return call.Run(arguments);
     }
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
@@ -53,65 +55,79 @@ internal sealed class CheckpointFunction : autograd.SingleTensorFunction<Checkpo
 }
 
 /// <summary>One call of a block, with all that running it a second time needs beside its tensors, which autograd keeps.</summary>
-internal sealed class RecomputedCall : IDisposable
+/// <param name="context">The context of the root's call.</param>
+/// <param name="block">Runs the block.</param>
+/// <param name="inputs">How many inputs the block has.</param>
+/// <param name="state">What a run of the block changes.</param>
+internal sealed class RecomputedCall(ForwardContext context, Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> block, int inputs, BlockState state) : IDisposable
 {
-    private readonly ForwardContext _context;
-    private readonly Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> _block;
-    private readonly IReadOnlyList<InputRole> _roles;
-    private readonly int _inputs;
-    private readonly Randomness _randomness;
-    private readonly RandomState _before;
+    private readonly IReadOnlyList<InputRole> _roles = [.. context.Inputs.Keys];
+    private RandomState? _before;
     private Tensor? _result;
 
-    public RecomputedCall(ForwardContext context, Func<ForwardContext, IReadOnlyList<Tensor?>, Tensor> block, IReadOnlyList<Tensor?> inputs, Randomness randomness)
-    {
-        _context = context;
-        _block = block;
-        _inputs = inputs.Count;
-        _roles = [.. context.Inputs.Keys];
-        _randomness = randomness;
-        _before = randomness.Save();
-    }
-
-    /// <summary>What autograd has to keep: the block's inputs, the parameters, and the root's inputs that slots may ask for.</summary>
-    public IEnumerable<Tensor?> Kept(IEnumerable<Tensor?> arguments) => arguments.Concat(_roles.Select(role => _context.Inputs[role]));
+    /// <summary>The root's inputs, which slots of the block may ask for.</summary>
+    public IEnumerable<Tensor?> RootInputs => _roles.Select(role => context.Inputs[role]);
 
     /// <summary>The first time, without gradients.</summary>
-    public Tensor Run(IEnumerable<Tensor?> arguments)
+    /// <param name="arguments">The block's inputs, and the parameters that learn in the block.</param>
+    public Tensor Run(IReadOnlyList<Tensor?> arguments)
     {
+        _before = state.Randomness.Save();
         // A context of its own: what it shares has no gradients, and slots outside of the block would take it.
-        using var context = _context.Copy(_context.Options, _context.Inputs);
-        return _result = _block(context, arguments.Take(_inputs).ToList());
+        using var own = context.Copy(context.Inputs, records: true);
+        return _result = block(own, arguments.Take(inputs).ToList());
     }
 
     /// <summary>Autograd made a tensor of its own from what the block returned.</summary>
     public void Dispose() => _result?.Dispose();
 
-    /// <summary>The second time, with gradients, from the same random numbers.</summary>
-    /// <param name="kept">What <see cref="Kept"/> gave.</param>
+    /// <summary>The second time, with gradients, from the same random numbers. It leaves behind what the first time did.</summary>
+    /// <param name="kept">As for <see cref="Run"/>, and the root's inputs after them.</param>
     /// <param name="gradient">The gradient of what the block returned.</param>
-    /// <returns>The gradients of the block's inputs and of the parameters; null where there is none. The caller owns them.</returns>
+    /// <returns>The gradients of the arguments; null where there is none. The caller owns them.</returns>
     public IReadOnlyList<Tensor?> Gradients(IReadOnlyList<Tensor?> kept, Tensor gradient)
     {
         using var scope = NewDisposeScope();
         using var enabled = enable_grad();
+        // Leaves of a graph of its own, in place of what came out of the graph before. The parameters are leaves already.
         var arguments = kept.Take(kept.Count - _roles.Count).ToList();
-        // Leaves of a graph of its own, in place of what came out of the graph before.
-        var leaves = arguments.Select((x, i) => i < _inputs ? x?.detach().requires_grad_(x.requires_grad) : x).ToList();
-        using var context = _context.Copy(
-            new ForwardOptions(), _roles.Select((role, i) => (role, value: kept[arguments.Count + i]!)).ToDictionary(p => p.role, p => p.value));
+        var leaves = arguments.Select((x, i) => i < inputs ? x?.detach().requires_grad_(x.requires_grad) : x).ToList();
+        using var own = context.Copy(_roles.Index().ToDictionary(role => role.Item, role => kept[arguments.Count + role.Index]!), records: false);
 
-        var now = _randomness.Save();
-        _randomness.Restore(_before);
-        var result = _block(context, leaves.Take(_inputs).ToList());
-        _randomness.Restore(now);
+        var (now, buffers) = (state.Randomness.Save(), state.Buffers());
+        state.Randomness.Restore(_before!);
+        var result = block(own, leaves.Take(inputs).ToList());
+        state.Randomness.Restore(now);
 
         var asked = leaves.Where(x => x is { requires_grad: true }).ToList();
-        if (!result.requires_grad)
-            return [.. leaves.Select(_ => (Tensor?)null)];
-        var found = new Queue<Tensor>(autograd.grad([result], asked!, [gradient], allow_unused: true));
-        return [.. leaves.Select(x => x is { requires_grad: true } ? Owned(found.Dequeue()) : null)];
+        var found = new Queue<Tensor>(result.requires_grad ? autograd.grad([result], asked!, [gradient], allow_unused: true) : []);
+        // Only now: the graph may hold the buffers.
+        BlockState.Restore(buffers);
+        return [.. leaves.Select(x => x is { requires_grad: true } && found.TryDequeue(out var of) ? Owned(of) : null)];
     }
 
     private static Tensor? Owned(Tensor gradient) => gradient.IsInvalid ? null : gradient.MoveToOuterDisposeScope();
+}
+
+/// <summary>What a run of a block changes beside what it returns: where random numbers stand, and buffers, such as the statistics of a batch norm.</summary>
+/// <param name="host">The block.</param>
+/// <param name="node">What the adapter puts beside it.</param>
+internal sealed class BlockState(nn.Module host, AdapterNode node)
+{
+    public Randomness Randomness => node.Randomness;
+
+    /// <summary>Copies of the buffers that training may change.</summary>
+    public List<(Tensor buffer, Tensor before)> Buffers()
+    {
+        using var quiet = no_grad();
+        return [.. new[] { host, node }.Where(module => module.training).SelectMany(module => module.buffers()).Select(buffer => (buffer, buffer.clone()))];
+    }
+
+    /// <summary>Puts back what was changed since; other buffers are not written to, since a graph may hold them.</summary>
+    public static void Restore(List<(Tensor buffer, Tensor before)> buffers)
+    {
+        using var quiet = no_grad();
+        foreach (var (buffer, before) in buffers.Where(pair => !pair.buffer.IsInvalid && !pair.buffer.Equals(pair.before)))
+            buffer.copy_(before);
+    }
 }

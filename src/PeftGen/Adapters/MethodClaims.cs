@@ -60,7 +60,7 @@ internal sealed class HostClaim
 
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
-        && (Claim.Layers is null || Claim.Layers.Contains(LayerIndex(candidate.Path)))
+        && (Claim.Layers is null || Claim.Layers.Contains(BlockNumbers.IndexIn(candidate.Path)))
         && Claim.LeaveOut?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != true
         && Claim.Blocks?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != false
         && (Claim.LastBlocks is null || _paths.Blocks.NumberOf(candidate.Path) >= _paths.Blocks.Count - Claim.LastBlocks);
@@ -74,14 +74,8 @@ internal sealed class HostClaim
 
     private TargetCandidate At(string path, bool isLinear) => new(path, isLinear) { Parts = _paths.PartsOf(path) };
 
-    /// <summary>The index of the block that a path lies in: its last number.</summary>
-    private static int LayerIndex(string path)
-    {
-        foreach (var segment in path.Split('.').Reverse())
-            if (int.TryParse(segment, out var index))
-                return index;
-        return -1;
-    }
+    /// <summary>The blocks, by the indices that <see cref="Claim.Layers"/> takes, in which the targets name something.</summary>
+    public IEnumerable<int> NamedLayers() => _paths.Candidates.Where(c => _targets.Matches(c) && !IsExcluded(c)).Select(c => BlockNumbers.IndexIn(c.Path)).Where(index => index >= 0).Distinct().Order();
 }
 
 /// <summary>A method with its claims on one host.</summary>
@@ -127,6 +121,8 @@ internal sealed class MethodClaims
         foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
+            if (!isForFile)
+                RequireLayers(claim);
             if (wanted.Count == 0 && !claim.Claim.Optional)
                 throw new AdapterException(
                     $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
@@ -146,6 +142,15 @@ internal sealed class MethodClaims
         Method.NamedClaims.Distinct().Select(Own).Concat(Whole is null ? [] : [Whole]).ToDictionary(claim => claim.Claim, claim => FileTargets(claim));
 
     private HostClaim Own(Claim claim) => new(claim, _paths, claim.Kind == SiteKind.Parameter ? Whole?.Claim.Targets : null);
+
+    /// <summary>Each block that is named has to have something that the targets mean.</summary>
+    private void RequireLayers(HostClaim claim)
+    {
+        if (claim.Claim.Layers is not { Count: > 0 } layers || claim.NamedLayers().ToList() is not { Count: > 0 } there || layers.Except(there).ToList() is not { Count: > 0 } missing)
+            return;
+        throw new AdapterException(
+            $"{Method}: Layers names block {string.Join(" and ", missing)}, and the targets '{claim.Claim.Targets}' are in block{(there.Count == 1 ? "" : "s")} {string.Join(", ", there)} of this model. Correct Layers, which counts from 0.");
+    }
 
     private void RequireCompiled(IEnumerable<string> wanted, IReadOnlySet<string> compiled)
     {

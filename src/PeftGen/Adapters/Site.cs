@@ -51,7 +51,7 @@ public sealed class Site
     /// <summary>For random starts; draws are made in the order of the tree.</summary>
     public Generator Generator => _creation.Generator;
 
-    /// <summary>The adapter's own source of dropout masks.</summary>
+    /// <summary>The adapter's own source of dropout masks, for calls in which <see cref="Slot.IsTraining"/>.</summary>
     public DropoutSource Dropout => _creation.Dropout;
 
     /// <summary>The device of the host's weights.</summary>

@@ -26,6 +26,10 @@ public abstract class Slot : nn.Module
     /// <summary>A parameter by its name, where <c>.to()</c> last put it.</summary>
     protected Parameter this[string parameter] => _internal_params[parameter];
 
+    /// <summary>Whether the slot drops out in a call: where it trains, and the model that is called trains, too.</summary>
+    /// <param name="context">The context of the call.</param>
+    protected bool IsTraining(ForwardContext context) => training && context.Training;
+
     /// <summary>Whether this slot stands in for the host itself, below every other slot of the site.</summary>
     public virtual bool ReplacesHost => false;
 
@@ -62,6 +66,10 @@ public abstract class Slot : nn.Module
     /// <summary>The host's parameters that <see cref="MergeInto"/> writes to.</summary>
     /// <param name="host">The host.</param>
     public virtual IEnumerable<Parameter> MergeTargets(HostPart host) => [];
+
+    /// <summary>The host's buffers that <see cref="MergeInto"/> writes to.</summary>
+    /// <param name="host">The host.</param>
+    internal virtual IEnumerable<Tensor> MergedBuffers(HostPart host) => [];
 
     /// <summary>Whether what <see cref="MergeInto"/> writes is meant for every layer that has the same weight and a slot of this kind.</summary>
     internal virtual bool MergesForAll => false;

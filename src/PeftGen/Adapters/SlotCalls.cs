@@ -43,7 +43,8 @@ public static class SlotCalls
     /// <param name="value">The base's value.</param>
     /// <returns>A tensor that the reader does not dispose.</returns>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(value))]
-    public static Tensor? read(this LayerSlot? slot, ForwardContext context, nn.Module host, string name, Tensor? value) =>
+    // Not called as the slot's own method is: that would hide it, and fail where the layer has no slot.
+    public static Tensor? parameter(this LayerSlot? slot, ForwardContext context, nn.Module host, string name, Tensor? value) =>
         slot is null ? value : slot.read(context, host, name, value);
 
     /// <summary>Adds a residual through its slot: <c>N(h + r)</c>.</summary>

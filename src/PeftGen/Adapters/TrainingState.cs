@@ -27,7 +27,7 @@ public static class AdapterTrainingState
         return state;
     }
 
-    /// <summary>Goes back to a state. The adapter has to be one of the same methods and values on the same model. Everything is checked before anything changes.</summary>
+    /// <summary>Goes back to a state, and to training. The adapter has to be one of the same methods and values on the same model. Everything is checked before anything changes.</summary>
     /// <param name="adapter">The adapter.</param>
     /// <param name="state">What <see cref="TrainingState"/> gave; it stays the caller's.</param>
     /// <exception cref="AdapterException">The state is another adapter's, damaged, or of a device that is not here; nothing has changed.</exception>
@@ -52,6 +52,8 @@ public static class AdapterTrainingState
         foreach (var (key, target) in targets)
             target.copy_(state[key]);
         dropout.Replace(seed.item<long>(), generators);
+        // A loaded adapter is in evaluation mode, and a state is loaded for its training to go on.
+        adapter.train();
     }
 
     /// <summary>Writes the state to a safetensors file, beside its place and then renamed.</summary>
@@ -100,10 +102,14 @@ public static class AdapterTrainingState
 
     private static bool IsDropout(string key) => key == SeedKey || key.StartsWith(StateKey, StringComparison.Ordinal);
 
-    private static DropoutSource DropoutOf(AdapterNode adapter) => adapter.Root switch
+    private static DropoutSource DropoutOf(AdapterNode adapter)
     {
-        { Dropout: { } dropout } => dropout,
-        { Composition: { } composition } => throw new AdapterException($"an adapter made by {composition}.Of has no training state of its own. Take those of its parts."),
-        _ => throw new AdapterException("the training state is that of a whole adapter. Take it of what CreateAdapter or LoadAdapter returned."),
-    };
+        AdapterFit.Require(adapter, "take or load the training state");
+        return adapter.Root switch
+        {
+            { Dropout: { } dropout } => dropout,
+            { Composition: { } composition } => throw new AdapterException($"an adapter made by {composition}.Of has no training state of its own. Take those of its parts."),
+            _ => throw new AdapterException("the training state is that of a whole adapter. Take it of what CreateAdapter or LoadAdapter returned."),
+        };
+    }
 }

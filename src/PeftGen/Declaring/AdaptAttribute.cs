@@ -25,9 +25,9 @@ public abstract class AdaptAttribute : Attribute
     /// <summary>Modules that train whole beside the method, in copies that belong to the adapter, for example a new head; see <see cref="TargetList"/>. Null: none.</summary>
     /// <remarks>
     /// The library makes the copies, and reads and writes the names as HF PEFT's <c>modules_to_save</c>, for all methods alike; <see cref="Claims"/>, <see cref="CreateSlot"/>, <see cref="ReadConfig"/> and
-    /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values. Claims of the method on parameters do not reach into what trains whole.
+    /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values; that of a norm with running statistics has its own of these, too. Claims of the method on parameters do not reach into what trains whole.
     /// </remarks>
-    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)], Optional = true)]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(BatchNorm), typeof(InstanceNorm), typeof(Embedding)], Optional = true)]
     public string? ModulesToSave { get; set; }
 
     /// <summary>What the copies of <see cref="ModulesToSave"/> are called in files.</summary>
@@ -83,7 +83,7 @@ public abstract class AdaptAttribute : Attribute
 /// <param name="Kind">The kind of site.</param>
 /// <param name="Targets">Where, see <see cref="TargetList"/>.</param>
 /// <param name="Exclude">Where not; for parameters, neither there nor below.</param>
-/// <param name="Layers">Indices of the blocks that may match; null: all. A block's index is the last number in the path.</param>
+/// <param name="Layers">Indices of the blocks that may match; null: all. A block's index is the first number in the path.</param>
 /// <param name="Purpose">What the method wants the sites for, where it has several claims; its own word.</param>
 public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclude = null, IReadOnlyList<int>? Layers = null, string Purpose = "")
 {

@@ -28,6 +28,9 @@ public sealed class BlocksAttribute(string targets) : Attribute
 {
     /// <summary>The name of the other property.</summary>
     public string Targets { get; } = targets;
+
+    /// <summary>Whether the numbers are those in paths, which begin anew in each stack of blocks. Default: blocks are counted through the model.</summary>
+    public bool ByIndex { get; set; }
 }
 
 /// <summary>On a property of a method that gives numbers by path, <c>down_proj=6, layers.0.self_attn.q_proj=2</c>, to sites of another property: malformed ones are an error, and those that meet none a warning.</summary>

@@ -6,10 +6,10 @@ namespace PeftGen.Generators.Tests;
 public class FitDiagnosticTests
 {
     [Theory]
-    [InlineData("[|BitFit|]", "'bias' is Model.conv of type Conv2d, which cannot carry BitFit; it needs a layer of type Linear or LayerNorm or Embedding")]
-    [InlineData("BitFit(\"[|conv.bias|]\")", "'conv.bias' is Model.conv of type Conv2d, which cannot carry BitFit; it needs a layer of type Linear or LayerNorm or Embedding")]
-    [InlineData("LoRA(2, targets: \"fc\", ModulesToSave = \"[|conv|],fc\")", "'conv' is Model.conv of type Conv2d, which cannot carry LoRA; it needs a layer of type Linear or LayerNorm or Embedding")]
-    [InlineData("LNTuning(\"[|groups|],norm\")", "'groups' is Model.groups of type GroupNorm, which cannot carry LNTuning; it needs a layer of type Linear or LayerNorm or Embedding")]
+    [InlineData("[|BitFit|]", "'bias' is Model.conv of type Conv2d, which cannot carry BitFit; it needs a layer of type Linear or LayerNorm or BatchNorm or InstanceNorm or Embedding")]
+    [InlineData("BitFit(\"[|conv.bias|]\")", "'conv.bias' is Model.conv of type Conv2d, which cannot carry BitFit; it needs a layer of type Linear or LayerNorm or BatchNorm or InstanceNorm or Embedding")]
+    [InlineData("LoRA(2, targets: \"fc\", ModulesToSave = \"[|conv|],fc\")", "'conv' is Model.conv of type Conv2d, which cannot carry LoRA; it needs a layer of type Linear or LayerNorm or BatchNorm or InstanceNorm or Embedding")]
+    [InlineData("LNTuning(\"[|groups|],norm\")", "'groups' is Model.groups of type GroupNorm, which cannot carry LNTuning; it needs a layer of type Linear or LayerNorm or BatchNorm or InstanceNorm or Embedding")]
     [InlineData("LoRA(2, targets: \"fc,[|conv|]\", Gated = true)", "'conv' is Model.conv of type Conv2d, which cannot carry LoRA with Gated; it needs a layer of type Linear")]
     [InlineData("LoRA(2, targets: \"[|words|]\", BiasInB = true)", "'words' is Model.words of type Embedding, which cannot carry LoRA with BiasInB; it needs a layer of type Linear or Conv1d or Conv2d or Conv3d")]
     [InlineData("IA3(\"fc,[|norm|]\", \"\", Gated = true)", "'norm' is Model.norm of type LayerNorm, which cannot carry IA3 with Gated; it needs a layer of type Linear")]
@@ -147,12 +147,18 @@ public class FitDiagnosticTests
     [InlineData("Bottleneck(2, \"layers.*\", ReductionPattern = [|\"0=2, 3=8\"|])", "ReductionPattern names block 3, and Model has 2, counted from 0 to 1; correct it, or leave it away")]
     public void NoSuchBlock(string attribute, string message) => Reports("PG049", message, attribute, Stacked);
 
+    /// <summary>Blocks are counted by the first number of a path: what lists they hold does not matter, and each stack begins at 0.</summary>
+    [Theory]
+    [InlineData("private readonly Linear b_proj", "private readonly ModuleList<Linear> experts = ModuleList(Linear(8, 8)); private readonly Linear b_proj")]
+    [InlineData("public Model() : base", "private readonly ModuleList<Linear> others = ModuleList(Linear(8, 8), Linear(8, 8)); public Model() : base")]
+    public void NoSuchIndex(string code, string other) => Reports(
+        "PG049", "Layers names block 2, and Model has 2, counted from 0 to 1; correct it, or leave it away", "LoRA(2, targets: \"b_proj\", Layers = [|[2]|])", Stacked.Replace(code, other, StringComparison.Ordinal));
+
     /// <summary>How many there are may not show.</summary>
     [Theory]
     [InlineData("ModuleList(new Block(), new Block())", "ModuleList(Enumerable.Range(0, 4).Select(_ => new Block()).ToArray())")]
     [InlineData("public Model() : base(\"model\") => RegisterComponents();", "public Model() : base(\"model\") { layers.append(new Block()); RegisterComponents(); }")]
     [InlineData("ModuleList(new Block(), new Block());", "ModuleList(new Block(), new Block()); private readonly Sequential more = Sequential((\"a\", new Block()));")]
-    [InlineData("private readonly Linear b_proj", "private readonly ModuleList<Linear> experts = ModuleList(Linear(8, 8)); private readonly Linear b_proj")]
     public void TheNumberOfBlocksDoesNotShow(string code, string other) => IsSilent("LoRA(2, targets: \"b_proj\", Layers = [2])", Stacked.Replace(code, other, StringComparison.Ordinal));
 
     private static void IsSilent(string attribute, string model)

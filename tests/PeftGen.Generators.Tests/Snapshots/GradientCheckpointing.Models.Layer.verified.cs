@@ -12,7 +12,7 @@ partial class Layer : global::PeftGen.IAdaptable
     /// <summary><c>forward</c>, run through an adapter; computed again in the backward pass where the adapter has gradient checkpointing.</summary>
     public virtual Tensor forwardThrough(Adapter adapter, global::PeftGen.ForwardContext context, Tensor x, Tensor? mask, int times, List<Tensor>? cache) =>
         adapter.GradientCheckpointing && cache is null
-            ? global::PeftGen.Compiled.GradientCheckpoint.Run(adapter, context, (again, inputs) => forwardOnce(adapter, again, inputs[0]!, inputs[1], times, cache),
+            ? global::PeftGen.Compiled.GradientCheckpoint.Run(this, adapter, context, (again, inputs) => forwardOnce(adapter, again, inputs[0]!, inputs[1], times, cache),
                 x, mask)
             : forwardOnce(adapter, context, x, mask, times, cache);
 

@@ -19,7 +19,7 @@ partial class Layer : global::PeftGen.IAdaptable
         global::Methods.Touch? values = null, global::TorchSharp.torch.Generator? generator = null) =>
         adaptation.Create(this, new TouchAdapter(), [values ?? new global::Methods.Touch { Residuals = "output", Attentions = "self" }], generator);
 
-    /// <summary>Loads a saved adapter and freezes the base. The file brings its own values.</summary>
+    /// <summary>Loads a saved adapter and freezes the base. The file brings its own values. The adapter is in evaluation mode: call its <c>train()</c> to train it on.</summary>
     /// <param name="directory">The folder with adapter_config.json and the weights.</param>
     public TouchAdapter LoadAdapter(string directory) =>
         adaptation.Load(this, new TouchAdapter(), [new global::Methods.Touch { Residuals = "output", Attentions = "self" }], directory);
@@ -38,7 +38,7 @@ partial class Layer : global::PeftGen.IAdaptable
         where TModel : Layer
     {
         var node = adaptation.Own<Adapter>(this, adapter);
-        using var context = adaptation.Open(node, options);
+        using var context = adaptation.Open(this, node, options);
         if (context.RunsBase)
             return forward(x);
 
@@ -47,7 +47,7 @@ partial class Layer : global::PeftGen.IAdaptable
 
     /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
     /// <param name="adapter">The adapter; it can be used without this module, too.</param>
-    public Adapted With(Adapter adapter) => new(this, adapter);
+    public Adapted With(Adapter adapter) => new(this, adaptation.Checked(this, adapter));
 
     /// <summary>A <see cref="Layer"/> with an adapter, as an ordinary module.</summary>
     [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]

@@ -21,7 +21,7 @@ namespace Models
             global::Methods.Scale? values = null, global::TorchSharp.torch.Generator? generator = null) =>
             adaptation.Create(this, new ScaleAdapter(), [values ?? new global::Methods.Scale(targets: "Value,up,head")], generator);
 
-        /// <summary>Loads a saved adapter and freezes the base. The file brings its own values.</summary>
+        /// <summary>Loads a saved adapter and freezes the base. The file brings its own values. The adapter is in evaluation mode: call its <c>train()</c> to train it on.</summary>
         /// <param name="directory">The folder with adapter_config.json and the weights.</param>
         public ScaleAdapter LoadAdapter(string directory) =>
             adaptation.Load(this, new ScaleAdapter(), [new global::Methods.Scale(targets: "Value,up,head")], directory);
@@ -40,7 +40,7 @@ namespace Models
             where TModel : Stack
         {
             var node = adaptation.Own<Adapter>(this, adapter);
-            using var context = adaptation.Open(node, options);
+            using var context = adaptation.Open(this, node, options);
             if (context.RunsBase)
                 return forward(x);
 
@@ -49,7 +49,7 @@ namespace Models
 
         /// <summary>The model with an adapter, as an ordinary module. <c>.to</c>, <c>train</c> and <c>eval</c> reach both; disposing it disposes neither.</summary>
         /// <param name="adapter">The adapter; it can be used without this module, too.</param>
-        public Adapted With(Adapter adapter) => new(this, adapter);
+        public Adapted With(Adapter adapter) => new(this, adaptation.Checked(this, adapter));
 
         /// <summary>A <see cref="Stack"/> with an adapter, as an ordinary module.</summary>
         [global::System.CodeDom.Compiler.GeneratedCode("PeftGen", "0.1.0")]

@@ -49,7 +49,7 @@ public sealed class MergeWhileRunningTests
         using var model = new TinyModel();
         var record = new BaseRecord();
         using var adapter = model.CreateAdapter(1, new LoRA(rank: 1, targets: "query"));
-        var context = record.Open(adapter, null);
+        var context = record.Open(model, adapter, null);
         Task merging;
         using (ExecutionContext.SuppressFlow())
             merging = Task.Run(() => record.Merge(model, adapter, keepBase: true), TestContext.Current.CancellationToken);
@@ -57,7 +57,7 @@ public sealed class MergeWhileRunningTests
         Assert.False(merging.IsCompleted);
 
         // One that begins within the first may not wait for what waits for the first.
-        using (var inner = record.Open(adapter, null))
+        using (var inner = record.Open(model, adapter, null))
             Assert.False(inner.RunsBase);
         Task<bool> other;
         using (ExecutionContext.SuppressFlow())
@@ -71,7 +71,7 @@ public sealed class MergeWhileRunningTests
 
         bool Opens()
         {
-            using var after = record.Open(adapter, null);
+            using var after = record.Open(model, adapter, null);
             return after.RunsBase;
         }
     }
@@ -82,12 +82,12 @@ public sealed class MergeWhileRunningTests
         using var model = new TinyModel();
         var record = new BaseRecord();
         using var adapter = model.CreateAdapter(1, new LoRA(rank: 1, targets: "query"));
-        using (record.Open(adapter, null))
+        using (record.Open(model, adapter, null))
             Assert.StartsWith("cannot merge: it is asked for within a call that runs this model", Assert.Throws<AdapterException>(() => record.Merge(model, adapter, true)).Message, StringComparison.Ordinal);
-        using (record.Open(adapter, null, isSuspendable: true))
+        using (record.Open(model, adapter, null, isSuspendable: true))
             Assert.StartsWith("cannot merge: a call that runs this model through an adapter has not ended", Assert.Throws<AdapterException>(() => record.Merge(model, adapter, true)).Message, StringComparison.Ordinal);
         record.Merge(model, adapter, true);
-        using (record.Open(adapter, null))
+        using (record.Open(model, adapter, null))
             Assert.StartsWith("cannot unmerge", Assert.Throws<AdapterException>(() => record.Unmerge(model, adapter)).Message, StringComparison.Ordinal);
         record.Unmerge(model, adapter);
     }
@@ -100,7 +100,7 @@ public sealed class MergeWhileRunningTests
         using var adapter = model.CreateAdapter(1, new LoRA(rank: 1, targets: "query"));
         using var other = model.CreateAdapter(2, new LoRA(rank: 1, targets: "query"));
         record.Merge(model, adapter, true);
-        Assert.Throws<AdapterException>(() => record.Open(other, null));
+        Assert.Throws<AdapterException>(() => record.Open(model, other, null));
         record.Unmerge(model, adapter);
     }
 

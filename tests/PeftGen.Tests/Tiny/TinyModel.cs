@@ -38,7 +38,7 @@ public sealed class TinyModel : nn.Module<Tensor, Tensor>, IAdaptable
     public Tensor forward<TModel>(AdapterOf<TModel> given, ForwardOptions options, Tensor x) where TModel : nn.Module
     {
         var adapter = _record.Own<Adapter>(this, given);
-        using var context = _record.Open(adapter, options);
+        using var context = _record.Open(this, adapter, options);
         if (context.RunsBase)
             return forward(x);
         using var scope = NewDisposeScope();

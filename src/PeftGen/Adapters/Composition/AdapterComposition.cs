@@ -41,12 +41,16 @@ internal sealed class AdapterComposition(ISiteComposition sites, string name)
     public T Of<[DynamicallyAccessedMembers(Constructors)] T>(IReadOnlyList<T?> parts) where T : AdapterNode
     {
         var adapters = parts.OfType<T>().ToList();
+        foreach (var adapter in adapters)
+            AdapterFit.Require(adapter, $"compose adapters with {name}.Of");
         var root = adapters.Select(a => a.GetType()).Distinct().Count() == 1 ? (T)adapters[0].New() : NewOf<T>();
         _made[parts] = root;
         if (adapters.Select(a => a.Derived).OfType<AdapterNode>().FirstOrDefault() is { } derived)
             root.StandAs(derived.New());
         Fill(root, parts);
         root.Root = new AdapterRoot(name, adapters);
+        if (adapters.DistinctBy(adapter => adapter.training).ToList() is [var same])
+            root.train(same.training);
         return root;
     }
 

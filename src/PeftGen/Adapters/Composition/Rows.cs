@@ -15,7 +15,7 @@ public static class Rows
     /// <exception cref="AdapterException">All entries are null, or a site cannot differ between rows; the message names it.</exception>
     public static T Of<[DynamicallyAccessedMembers(AdapterComposition.Constructors)] T>(params T?[] adapters) where T : AdapterNode
     {
-        if (adapters.All(adapter => adapter is null))
+        if (adapters is null || adapters.All(adapter => adapter is null))
             throw new AdapterException("Rows.Of was called without any adapter. Name one for at least one row, or run the model without an adapter.");
         var distinct = adapters.Distinct().ToList();
         var plan = new RowPlan(adapters.Length, distinct.Select(adapter => RowsOf(adapters, adapter)).ToList());

@@ -34,9 +34,7 @@ internal sealed class RowsInput : InputSlot, ISlotGroup
                 shifts[row] = part.PositionShift;
         }
 
-        var device = context[InputRole.InputIds]?.device ?? CPU;
-        using var column = tensor(shifts, device: device);
-        context.PositionShifts = context.Keep(column.unsqueeze(1));
+        context.PositionShifts = shifts;
     }
 
     public override Tensor leave(ForwardContext context, Tensor output)

@@ -15,7 +15,9 @@ public static class Stack
     /// <exception cref="AdapterException">Two parts cannot act on one site together; the message names it.</exception>
     public static T Of<[DynamicallyAccessedMembers(AdapterComposition.Constructors)] T>(params T[] adapters) where T : AdapterNode
     {
-        if (adapters.Length == 0)
+        foreach (var adapter in adapters ?? [null!])
+            AdapterFit.Require(adapter, "compose adapters with Stack.Of");
+        if (adapters!.Length == 0)
             throw new AdapterException("Stack.Of was called without adapters. Name those that are to apply together.");
         if (adapters.Distinct().Count() < adapters.Length)
             throw new AdapterException("Stack.Of was given the same adapter twice, which would apply it twice with one set of parameters. Name each adapter once.");

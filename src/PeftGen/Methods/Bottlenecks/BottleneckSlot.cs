@@ -112,13 +112,13 @@ internal sealed class BottleneckSlot : ResidualSlot
         using var down = _down.forward(context, normed ?? x);
         using var active = _nonLinearity(down);
         var update = _up.forward(context, active);
-        if (training && _values.StochasticDepth > 0)
+        if (IsTraining(context) && _values.StochasticDepth > 0)
             update = Then(update, _masks.DropRows(update, _values.StochasticDepth));
         if (_values.LearnedScaling != LearnedScaling.None)
             update = Then(update, update * this[Scale]);
         else if (_values.Scaling != 1)
             update = Then(update, update * _values.Scaling);
-        if (training && _values.Dropout > 0)
+        if (IsTraining(context) && _values.Dropout > 0)
             update = Then(update, _masks.Drop(update, _values.Dropout));
         if (_gate is null)
             return update;

@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 
 namespace PeftGen.Methods;
 
-/// <summary>Beside an embedding: <c>y = W[ids] + s·Aᵀ[ids]Bᵀ</c>, A <c>[rank, vocabulary]</c> starts at zero, B <c>[dim, rank]</c> normal. There is no dropout.</summary>
+/// <summary>Beside an embedding: <c>y = W[ids] + s·Aᵀ[ids]Bᵀ</c>, A <c>[rank, vocabulary]</c> starts at zero, B <c>[dim, rank]</c> normal. There is no dropout. Of <c>padding_idx</c> A gets no gradient, as W gets none.</summary>
 internal sealed class EmbeddingForm(Embedding host) : LowRankForm
 {
     private readonly long _vocabulary = Table(host).shape[0];
+    private readonly long? _padding = PaddingRow.Of(host);
 
     public override (string a, string b) FileNames => ("lora_embedding_A", "lora_embedding_B");
 
@@ -22,7 +23,7 @@ internal sealed class EmbeddingForm(Embedding host) : LowRankForm
     {
         using var table = a.t();
         using var flat = x.flatten();
-        using var rows = table.index_select(0, flat.dtype == ScalarType.Int64 || flat.dtype == ScalarType.Int32 ? flat : throw new AdapterException($"an embedding was called with {flat.dtype}, expected Int64 or Int32 ids."));
+        using var rows = PaddingRow.Look(table, flat.dtype == ScalarType.Int64 || flat.dtype == ScalarType.Int32 ? flat : throw new AdapterException($"an embedding was called with {flat.dtype}, expected Int64 or Int32 ids."), _padding);
         return rows.view([.. x.shape, a.shape[0]]);
     }
 

@@ -45,11 +45,14 @@ internal sealed class LinearForm : LowRankForm
         {
             using var wide = Wide(b);
             using var transposed = wide.t();
+            // addmm takes its factors in float32, which is not enough beside float64.
+            using var exact = y.dtype == ScalarType.Float64 ? h * scaling : null;
+            var (factor, scaled) = exact is null ? ((float)scaling, h) : (1, exact);
             if (y.dim() == 2)
-                return addmm(y, h, transposed, 1, (float)scaling);
+                return addmm(y, scaled, transposed, 1, factor);
             using var flatY = y.reshape(-1, y.shape[^1]);
-            using var flatH = h.reshape(-1, h.shape[^1]);
-            using var sum = addmm(flatY, flatH, transposed, 1, (float)scaling);
+            using var flatH = scaled.reshape(-1, scaled.shape[^1]);
+            using var sum = addmm(flatY, flatH, transposed, 1, factor);
             return sum.view(y.shape);
         }
     }

@@ -39,8 +39,8 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     [LeavesOut(nameof(Targets))]
     public string? Exclude { get; set; }
 
-    /// <summary>Indices of the blocks to adapt; null: all.</summary>
-    [InRange(0, 65536), Blocks(nameof(Targets))]
+    /// <summary>Indices of the blocks to adapt, as HF PEFT's <c>layers_to_transform</c>: the first number in a layer's path, which begins anew in each stack of blocks. Null: all.</summary>
+    [InRange(0, 65536), Blocks(nameof(Targets), ByIndex = true)]
     public int[]? Layers { get; set; }
 
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>

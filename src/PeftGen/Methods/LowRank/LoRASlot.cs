@@ -47,7 +47,7 @@ internal sealed class LoRASlot : LayerSlot
         var (a, b) = (this["lora_A"], this["lora_B"]);
         using var typed = x.dtype == a.dtype || !_form.TakesNumbers ? null : x.to(a.dtype);
         var input = typed ?? x;
-        using var dropped = training && _dropout > 0 && _form.TakesNumbers ? _masks.Drop(input, _dropout) : null;
+        using var dropped = IsTraining(layer.Context) && _dropout > 0 && _form.TakesNumbers ? _masks.Drop(input, _dropout) : null;
         using var h = _form.Down(dropped ?? input, a);
         if (_gate is null && !_biasInB && y.dtype == a.dtype)
             return _form.AddTo(y, h, b, _scaling);

@@ -33,7 +33,7 @@ internal sealed class MTLLoRASlot : LayerSlot
         var y = layer.forward(x);
         var (a, b) = (this["lora_A"], this["lora_B"]);
         using var typed = x.dtype == a.dtype ? null : x.to(a.dtype);
-        using var dropped = training && _values.Dropout > 0 ? _masks.Drop(typed ?? x, _values.Dropout) : null;
+        using var dropped = IsTraining(layer.Context) && _values.Dropout > 0 ? _masks.Drop(typed ?? x, _values.Dropout) : null;
         using var h = linear(dropped ?? typed ?? x, a);
         using var factors = Factors(layer.Context, x);
         // Each row's h once for each B, weighted, so that all B are one matrix: [batch, …, projections · rank].

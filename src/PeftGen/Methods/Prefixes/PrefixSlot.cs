@@ -41,7 +41,7 @@ internal sealed class PrefixSlot : AttentionSlot
     {
         using var prefix = _table.Of(context, _layer, value, own);
         using var rows = prefix.expand(own.shape[0], -1, -1, -1);
-        using var dropped = training && _dropout > 0 ? _masks.Drop(rows, _dropout) : null;
+        using var dropped = IsTraining(context) && _dropout > 0 ? _masks.Drop(rows, _dropout) : null;
         using var one = g is null ? null : g.dim() == 1 ? g.alias() : g.select(1, value);
         using var gate = one?.view(-1, 1, 1, 1);
         using var gated = gate is null ? null : (dropped ?? rows) * gate;

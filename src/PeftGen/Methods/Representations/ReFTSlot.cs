@@ -41,7 +41,7 @@ internal sealed class ReFTSlot : OutputSlot
         using var index = wide.expand(-1, -1, _dim);
         using var states = output.gather(1, index);
         using var typed = states.to(_units.First().Value.Type);
-        using var change = Change(typed, _ends.FirstOf(output));
+        using var change = Change(context, typed, _ends.FirstOf(output));
         // A row may be shorter than what changes at its ends.
         using var weights = counts.to(change.dtype);
         using var weighted = change.mul_(weights.unsqueeze_(-1));
@@ -49,17 +49,17 @@ internal sealed class ReFTSlot : OutputSlot
         return output.scatter_add(1, index, own);
     }
 
-    private Tensor Change(Tensor states, long first)
+    private Tensor Change(ForwardContext context, Tensor states, long first)
     {
         var rest = states.shape[1] - first;
         if (_tied || rest == 0)
-            return _units[0].forward(states);
+            return _units[0].forward(context, states);
         if (first == 0)
-            return _units[1].forward(states);
+            return _units[1].forward(context, states);
         using var prefix = states.narrow(1, 0, first);
         using var suffix = states.narrow(1, first, rest);
-        using var begin = _units[0].forward(prefix);
-        using var end = _units[1].forward(suffix);
+        using var begin = _units[0].forward(context, prefix);
+        using var end = _units[1].forward(context, suffix);
         return cat([begin, end], 1);
     }
 

@@ -45,9 +45,10 @@ internal sealed class ReFTUnit : Slot
     public ScalarType Type => this[Weight].dtype;
 
     /// <summary>The change.</summary>
+    /// <param name="context">The context of the call.</param>
     /// <param name="h">The states of the tokens that change, <c>[batch, tokens, dim]</c>, of the unit's element type.</param>
     /// <returns>What is added to them; the caller owns it.</returns>
-    public Tensor forward(Tensor h)
+    public Tensor forward(ForwardContext context, Tensor h)
     {
         using var r = Directions();
         using var source = linear(h, this[Weight], this[Bias]);
@@ -55,7 +56,7 @@ internal sealed class ReFTUnit : Slot
         using var own = _subtracts ? linear(h, r) : null;
         using var difference = own is null ? null : (active ?? source) - own;
         var change = (difference ?? active ?? source).matmul(r);
-        if (!training || _dropout == 0)
+        if (!IsTraining(context) || _dropout == 0)
             return change;
         // As the paper's code, of the whole state.
         using (change)

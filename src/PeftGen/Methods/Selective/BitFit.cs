@@ -15,7 +15,7 @@ public sealed class BitFit(string targets = "bias") : AdaptAttribute
     private IReadOnlyList<Claim>? _claims;
 
     /// <summary>The biases.</summary>
-    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)])]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(BatchNorm), typeof(InstanceNorm), typeof(Embedding)])]
     public string Targets { get; } = targets;
 
     /// <inheritdoc/>

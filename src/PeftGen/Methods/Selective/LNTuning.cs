@@ -10,7 +10,7 @@ namespace PeftGen;
 public sealed class LNTuning(string targets = "norms") : AdaptAttribute
 {
     /// <summary>The norms.</summary>
-    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(Embedding)])]
+    [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(BatchNorm), typeof(InstanceNorm), typeof(Embedding)])]
     public string Targets { get; } = targets;
 
     /// <summary>Norms that <see cref="Targets"/> match but that are left out.</summary>

@@ -13,6 +13,7 @@ internal sealed class TrainedTokensSlot : LayerSlot
     public const string Rows = "trainable_tokens_delta";
     private readonly TokenLookup _lookup;
     private readonly string _infix;
+    private readonly long? _padding;
 
     /// <param name="site">The embedding.</param>
     /// <param name="tokens">The ids; the file has the rows in their order.</param>
@@ -26,6 +27,8 @@ internal sealed class TrainedTokensSlot : LayerSlot
         if (tokens.Length == 0 || tokens.Distinct().Count() != tokens.Length || tokens.Any(t => t < 0 || t >= table.shape[0]))
             throw new AdapterException($"{site.Path}: the tokens are [{string.Join(", ", tokens.Take(20))}{(tokens.Length > 20 ? ", …" : "")}], expected different ids from 0 to {table.shape[0] - 1}.");
         _lookup = new TokenLookup(tokens);
+        // Its place among the trained rows.
+        _padding = PaddingRow.Of(embedding) is { } padding && Array.IndexOf(tokens, (int)padding) is >= 0 and var place ? place : null;
         site.WhenComplete(() => RefuseLeftBehind(site));
         Learn(Rows, table.detach().index_select(0, _lookup.Tokens(table.device)).to(site.Dtype));
     }
@@ -52,7 +55,7 @@ internal sealed class TrainedTokensSlot : LayerSlot
         using (found)
         using (places)
         {
-            using var chosen = this[Rows].index_select(0, places);
+            using var chosen = PaddingRow.Look(this[Rows], places, _padding);
             using var shaped = chosen.view(y.shape);
             using var rows = shaped.to(y.dtype);
             using var wide = found.view([.. x.shape, 1]);

@@ -36,15 +36,16 @@ internal sealed class EncoderLstm : EncoderPart
             }
     }
 
+    /// <param name="context">The context of the call; null: it is none, and nothing is dropped.</param>
     /// <param name="x"><c>[rows, in]</c>.</param>
     /// <returns><c>[rows, 2 · hidden]</c>; the caller owns it.</returns>
-    public Tensor forward(Tensor x)
+    public Tensor forward(ForwardContext? context, Tensor x)
     {
         using var scope = NewDisposeScope();
         var y = x;
         for (var layer = 0; layer < _layers; layer++)
         {
-            var read = layer > 0 && _p > 0 && training ? _dropout.Drop(y, _p) : y;
+            var read = layer > 0 && _p > 0 && context is not null && IsTraining(context) ? _dropout.Drop(y, _p) : y;
             y = cat([Read(read, layer, reverse: false), Read(read, layer, reverse: true)], 1);
         }
 

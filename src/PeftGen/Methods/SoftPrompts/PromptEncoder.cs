@@ -32,14 +32,16 @@ internal sealed class PromptEncoder : Prompt
         }
     }
 
-    protected override Tensor Compute(ForwardContext context) => _mlp is null ? this[Vectors].alias() : Encode(_mlp);
+    protected override Tensor Compute(ForwardContext context) => _mlp is null ? this[Vectors].alias() : Encode(context, _mlp);
 
     /// <summary>The network's output, <c>[rows, dim]</c>; the caller owns it.</summary>
-    private Tensor Encode(EncoderMlp mlp)
+    /// <param name="context">The context of the call; null: it is none.</param>
+    /// <param name="mlp">The network's end.</param>
+    private Tensor Encode(ForwardContext? context, EncoderMlp mlp)
     {
         if (_lstm is null)
             return mlp.forward(_table!.Value);
-        using var read = _lstm.forward(_table!.Value);
+        using var read = _lstm.forward(context, _table!.Value);
         return mlp.forward(read);
     }
 
@@ -48,7 +50,7 @@ internal sealed class PromptEncoder : Prompt
         if (_mlp is not { } mlp)
             return;
         using var quiet = no_grad();
-        Learn(Vectors, Encode(mlp));
+        Learn(Vectors, Encode(null, mlp));
         foreach (var (name, part) in named_children().ToList())
         {
             register_module(name, null!);
@@ -66,6 +68,6 @@ internal sealed class PromptEncoder : Prompt
     private Tensor Output(EncoderMlp mlp)
     {
         using var quiet = no_grad();
-        return Encode(mlp);
+        return Encode(null, mlp);
     }
 }

@@ -24,7 +24,7 @@ public sealed class AttentionHost : nn.Module<Tensor, Tensor?, Tensor>, IAdaptab
 
     public Tensor forward(Adapter adapter, ForwardOptions options, Tensor x, Tensor? mask = null)
     {
-        using var context = new ForwardContext(options);
+        using var context = new ForwardContext(options, this);
         var current = x;
         for (var i = 0; i < layers.Count; i++)
             current = layers[i].Run(adapter.layers[i], context, current, mask);

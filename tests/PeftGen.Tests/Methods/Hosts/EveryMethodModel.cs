@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftGen.Tests.Methods.Hosts;
 
-/// <summary>A small decoder with sites of every kind, that every method adapts in a group of its own and with its head trained along.</summary>
+/// <summary>
+/// A small decoder with sites of every kind, that every method adapts in a group of its own and with its head trained along. Each result is disposed at its last use, so that a slot which hands out what is not its
+/// caller's is found out.
+/// </summary>
 [LoRA(2, targets: "q_proj", ModulesToSave = "head", Group = "LoRA")]
 [MTLLoRA(2, 2, targets: "q_proj", ModulesToSave = "head", Group = "MTLLoRA")]
 [IA3("k_proj,down_proj", "down_proj", ModulesToSave = "head", Group = "IA3")]
@@ -44,11 +47,15 @@ public partial class EveryMethodModel : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor input_ids)
     {
-        using var scope = NewDisposeScope();
         var x = embeddings.forward(input_ids);
         foreach (var layer in layers)
-            x = layer.forward(x);
-        return head.forward(x).MoveToOuterDisposeScope();
+        {
+            using var before = x;
+            x = layer.forward(before);
+        }
+
+        using (x)
+            return head.forward(x);
     }
 }
 
@@ -71,9 +78,12 @@ public partial class EveryMethodBlock : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)
     {
-        using var scope = NewDisposeScope();
-        x = x + self_attn.forward(input_layernorm.forward(x));
-        return (x + mlp.forward(post_attention_layernorm.forward(x))).MoveToOuterDisposeScope();
+        using var normed = input_layernorm.forward(x);
+        using var attended = self_attn.forward(normed);
+        using var h = x + attended;
+        using var normedAgain = post_attention_layernorm.forward(h);
+        using var inner = mlp.forward(normedAgain);
+        return h + inner;
     }
 }
 
@@ -85,15 +95,25 @@ public partial class EveryMethodAttention : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)
     {
-        using var scope = NewDisposeScope();
-        var (q, k, v) = (Heads(q_proj.forward(x)), Heads(k_proj.forward(x)), Heads(v_proj.forward(x)));
-        var seen = nn.functional.scaled_dot_product_attention(q, k, v, is_casual: true);
-        return o_proj.forward(seen.transpose(1, 2).flatten(2)).MoveToOuterDisposeScope();
+        using var query = q_proj.forward(x);
+        using var key = k_proj.forward(x);
+        using var value = v_proj.forward(x);
+        using var q = Heads(query);
+        using var k = Heads(key);
+        using var v = Heads(value);
+        using var seen = nn.functional.scaled_dot_product_attention(q, k, v, is_casual: true);
+        using var turned = seen.transpose(1, 2);
+        using var flat = turned.flatten(2);
+        return o_proj.forward(flat);
     }
 
     private static Linear New() => nn.Linear(EveryMethodModel.Width, EveryMethodModel.Width);
 
-    private static Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], 2, EveryMethodModel.Width / 2).transpose(1, 2);
+    private static Tensor Heads(Tensor x)
+    {
+        using var split = x.view(x.shape[0], x.shape[1], 2, EveryMethodModel.Width / 2);
+        return split.transpose(1, 2);
+    }
 }
 
 public partial class EveryMethodMlp : nn.Module<Tensor, Tensor>
@@ -104,8 +124,9 @@ public partial class EveryMethodMlp : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)
     {
-        using var scope = NewDisposeScope();
-        return down_proj.forward(up_proj.forward(x).tanh()).MoveToOuterDisposeScope();
+        using var up = up_proj.forward(x);
+        using var open = up.tanh();
+        return down_proj.forward(open);
     }
 }
 
@@ -121,7 +142,8 @@ public partial class EveryMethodHead : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)
     {
-        using var scope = NewDisposeScope();
-        return (dense.forward(norm.forward(x)) * scale).MoveToOuterDisposeScope();
+        using var normed = norm.forward(x);
+        using var logits = dense.forward(normed);
+        return logits * scale;
     }
 }

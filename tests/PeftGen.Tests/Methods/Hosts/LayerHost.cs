@@ -26,7 +26,7 @@ public sealed class LayerHost : nn.Module<Tensor, Tensor>, IAdaptable
     {
         if (_record.RunsBase(adapter))
             return forward(x);
-        using var context = new ForwardContext(options);
+        using var context = new ForwardContext(options, this);
         return _layers.Aggregate(x, (current, each) => adapter.Slot(each.name).forward(context, each.layer, current));
     }
 
