@@ -120,8 +120,12 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
         }
     }
 
+    /// <summary>The path of a field in checkpoints: as PeftGen's attribute says, or TorchSharp's, or its name.</summary>
     private static string PathOf(ISymbol symbol) =>
-        DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path : symbol.Name;
+        DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path
+        : symbol.GetAttributes().FirstOrDefault(a => a.AttributeClass?.Name == "ComponentNameAttribute" && a.AttributeClass.ContainingNamespace.ToDisplayString().StartsWith("TorchSharp", StringComparison.Ordinal)) is { } component
+            && DeclaredMethod.Named(component, "Name")?.Value is string name ? name
+        : symbol.Name;
 
     private static List<string>? FusedOf(ISymbol symbol) =>
         DeclaredMethod.AttributesOf(symbol, "FusedAttribute").FirstOrDefault()?.ConstructorArguments is [{ Kind: TypedConstantKind.Array, IsNull: false } parts]

@@ -40,7 +40,18 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
     /// <summary>The parts of a fused layer; null: it is none, or not known as one.</summary>
     public IReadOnlyList<string>? Parts => IsLinear ? Child?.Fused ?? FusedTable.Find(Path) : null;
 
-    public TargetCandidate Candidate => new(Path, IsLinear) { Parts = Parts };
+    public TargetCandidate Candidate => new(Path, IsLinear) { Parts = Parts, Kind = Sort };
+
+    /// <summary>What it is by its type.</summary>
+    private CandidateKind Sort => Kind switch
+    {
+        PlaceKind.LayerParameter or PlaceKind.Parameter => CandidateKind.Parameter,
+        PlaceKind.Module => CandidateKind.Module,
+        _ when Type is null => CandidateKind.Any,
+        _ when IsLinear => CandidateKind.Linear,
+        PlaceKind.Layer => LayerKinds.Of(KnownTypes.Lineage(Type)),
+        _ => CandidateKind.Any,
+    };
 }
 
 /// <summary>Walks the classes below a root by the types of their fields.</summary>
@@ -64,6 +75,9 @@ internal sealed class PlaceWalker
     }
 
     public List<Place> Places { get; } = [];
+
+    /// <summary>What lies where, in which roles are looked for.</summary>
+    public ModelShape Shape => field ??= new ModelShape(Places.Select(place => place.Candidate));
 
     /// <summary>Whether all places were met: of a very large model some are left out.</summary>
     public bool IsComplete { get; private set; } = true;

@@ -51,8 +51,8 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             }
 
             var places = claim.Kind is SiteKind.Layer or SiteKind.Parameter ? walker.Places : PlacesInBodies(claim.Kind);
-            var leftOut = claim.LeftOut?.Resolve(_candidates);
-            var items = claim.Targets.Resolve(_candidates).Items;
+            var leftOut = claim.LeftOut?.Resolve(walker.Shape);
+            var items = claim.Targets.Resolve(walker.Shape).Items;
             var inVain = new List<(ResolvedItem item, List<Place> matched)>();
             foreach (var item in items)
             {

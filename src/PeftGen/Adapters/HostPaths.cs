@@ -11,6 +11,8 @@ internal sealed class HostPaths
     private const string BackingField = ">k__BackingField";
     private readonly Dictionary<string, string> _names = [];
     private readonly Dictionary<string, TargetCandidate> _linear;
+    private readonly List<(string path, nn.Module module)> _modules;
+    private readonly Dictionary<object, string> _paths;
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
     private HostPaths(nn.Module host)
@@ -23,21 +25,42 @@ internal sealed class HostPaths
             if (module is IAdaptable adaptable)
                 foreach (var (fused, parts) in Fused(module, adaptable))
                     _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
-        Blocks = new BlockNumbers(host.named_modules().Select(m => (InCheckpoint(m.name), m.module)));
-        var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
+        _modules = [.. host.named_modules().Select(m => (InCheckpoint(m.name), m.module))];
+        _paths = new(ReferenceEqualityComparer.Instance) { [host] = "" };
+        foreach (var (path, module) in _modules)
+            _paths.TryAdd(module, path);
+        Blocks = new BlockNumbers(_modules);
+        var modules = _modules.Select(m => Candidate(m.path, m.module));
         Parameters = host.named_parameters().Select(p => InCheckpoint(p.name)).ToList();
-        Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false))).ToList();
+        Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false) { Kind = CandidateKind.Parameter })).ToList();
+        Shape = new ModelShape(Candidates);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
 
+    /// <summary>What lies where, in which roles are looked for.</summary>
+    public ModelShape Shape { get; }
+
     /// <summary>The paths of the parameters.</summary>
     public IReadOnlyList<string> Parameters { get; }
 
     /// <summary>The model's blocks.</summary>
     public BlockNumbers Blocks { get; }
+
+    /// <summary>The candidate of a path.</summary>
+    public TargetCandidate At(string path) => new(path, IsLinear(path)) { Parts = PartsOf(path) };
+
+    /// <summary>The module at a path; null: there is none.</summary>
+    public nn.Module? ModuleAt(string path) => _modules.FirstOrDefault(m => m.path == path).module;
+
+    /// <summary>The path of a module; null: the model does not have it.</summary>
+    public string? PathOf(nn.Module module) => _paths.GetValueOrDefault(module);
+
+    /// <summary>The modules below a path, in the model's order.</summary>
+    public IEnumerable<(string path, nn.Module module)> ModulesBelow(string path) =>
+        path.Length == 0 ? _modules : _modules.Where(m => m.path.StartsWith(path, StringComparison.Ordinal) && m.path.Length > path.Length && m.path[path.Length] == '.');
 
     /// <summary>Whether a path is that of a linear layer.</summary>
     public bool IsLinear(string path) => _linear.ContainsKey(path);
@@ -59,11 +82,26 @@ internal sealed class HostPaths
     private TargetCandidate Candidate(string path, nn.Module module)
     {
         if (!HostLinear.Is(module))
-            return new TargetCandidate(path, false);
+            return new TargetCandidate(path, false) { Kind = KindOf(module) };
         var linear = HostLinear.Of(module, path, "a fused layer");
         // What is known of a name holds where the sizes bear it out.
         var known = FusedTable.Find(path) is { } parts && linear.Outputs == parts.Count * linear.Inputs ? parts : null;
-        return new TargetCandidate(path, true) { Parts = _fused.GetValueOrDefault(path) ?? known };
+        return new TargetCandidate(path, true) { Parts = _fused.GetValueOrDefault(path) ?? known, Kind = CandidateKind.Linear };
+    }
+
+    private static CandidateKind KindOf(nn.Module module)
+    {
+        var types = new List<string>();
+        for (var type = module.GetType(); type is not null && type != typeof(nn.Module); type = type.BaseType)
+        {
+            if (type.Assembly != typeof(nn.Module).Assembly && type.Assembly != typeof(HostPaths).Assembly)
+                continue;
+            types.Add(type.Name);
+        }
+
+        // TorchSharp's abstract Module<…> alone says nothing.
+        types.RemoveAll(name => name.StartsWith("Module`", StringComparison.Ordinal));
+        return types.Count == 0 ? CandidateKind.Module : LayerKinds.Of(types);
     }
 
     private static IEnumerable<(string path, IReadOnlyList<string> parts)> Fused(nn.Module module, IAdaptable adaptable) =>
