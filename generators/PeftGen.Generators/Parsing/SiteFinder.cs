@@ -121,6 +121,9 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
         sites.Add(place.Owner, place.Child, claim);
         if (place.OwnLinear is { } linear)
             sites.Linears[linear.Type] = linear;
+        if (claim.Kind == SiteKind.Layer && (claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(known.Linear, host))))
+            foreach (var own in place.OwnLinears)
+                sites.Linears[own.Type] = own;
     }
 
     /// <summary>The places of sites that stand in code: of each the class whose code it is, and the path by which targets mean it.</summary>

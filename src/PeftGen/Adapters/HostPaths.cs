@@ -13,6 +13,7 @@ internal sealed class HostPaths
     private readonly Dictionary<string, TargetCandidate> _linear;
     private readonly List<(string path, nn.Module module)> _modules;
     private readonly Dictionary<object, string> _paths;
+    private readonly HashSet<object> _visited = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
     private HostPaths(nn.Module host)
@@ -20,7 +21,7 @@ internal sealed class HostPaths
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))
             if (module is IAdaptable adaptable)
                 foreach (var (registered, inCheckpoint) in Renamed(module, adaptable))
-                    _names[path.Length == 0 ? registered : $"{path}.{registered}"] = inCheckpoint;
+                    _names[Property(path.Length == 0 ? registered : $"{path}.{registered}")] = inCheckpoint;
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))
             if (module is IAdaptable adaptable)
                 foreach (var (fused, parts) in Fused(module, adaptable))
@@ -29,6 +30,7 @@ internal sealed class HostPaths
         _paths = new(ReferenceEqualityComparer.Instance) { [host] = "" };
         foreach (var (path, module) in _modules)
             _paths.TryAdd(module, path);
+        AddUnregistered(host, "");
         Blocks = new BlockNumbers(_modules);
         var modules = _modules.Select(m => Candidate(m.path, m.module));
         Parameters = host.named_parameters().Select(p => InCheckpoint(p.name)).ToList();
@@ -99,9 +101,50 @@ internal sealed class HostPaths
             types.Add(type.Name);
         }
 
-        // TorchSharp's abstract Module<…> alone says nothing.
-        types.RemoveAll(name => name.StartsWith("Module`", StringComparison.Ordinal));
+        // TorchSharp's abstract modules alone say nothing.
+        types.RemoveAll(name => name.StartsWith("Module`", StringComparison.Ordinal) || name.StartsWith("HookableModule`", StringComparison.Ordinal));
         return types.Count == 0 ? CandidateKind.Module : LayerKinds.Of(types);
+    }
+
+    /// <summary>
+    /// Adds what compiled classes hold and TorchSharp does not know: elements that were added to a list after it was registered, or that nobody registered.
+    /// </summary>
+    private void AddUnregistered(nn.Module module, string path)
+    {
+        if (!_visited.Add(module))
+            return;
+        if (module is not IAdaptable adaptable)
+        {
+            foreach (var (name, child) in module.named_children())
+                AddUnregistered(child, _paths.GetValueOrDefault(child) ?? $"{path}.{name}");
+            return;
+        }
+
+        var fields = 0;
+        foreach (var member in adaptable.NewAdapterNode().Members(module).Where(m => !m.IsInCode && m.Kind != MemberKind.Parameter && m.Host is not null))
+        {
+            foreach (var (place, held) in member.IsList ? member.Elements().Select(e => ($"{member.Path}.{e.name}", e.module)) : member.Host is nn.Module only ? [(member.Path, only)] : [])
+            {
+                var inside = path.Length == 0 ? place : $"{path}.{place}";
+                if (_paths.TryAdd(held, inside))
+                {
+                    fields += member.IsList ? 0 : 1;
+                    _modules.Add((inside, held));
+                    AddUnregistered(held, inside);
+                    foreach (var (name, below) in held.named_modules())
+                        if (_paths.TryAdd(below, $"{inside}.{name}"))
+                            _modules.Add(($"{inside}.{name}", below));
+                }
+
+                AddUnregistered(held, _paths[held]);
+            }
+        }
+
+        // A class whose modules are all unknown forgot it; one list that is not registered is the compiler's warning.
+        if (fields > 0 && !module.named_children().Any())
+            throw new AdapterException(
+                $"{(path.Length == 0 ? module.GetType().Name : $"{path} ({module.GetType().Name})")}: TorchSharp knows none of the layers that this module holds, so they do not train, move or save. " +
+                "Call RegisterComponents() at the end of its constructor.");
     }
 
     private static IEnumerable<(string path, IReadOnlyList<string> parts)> Fused(nn.Module module, IAdaptable adaptable) =>

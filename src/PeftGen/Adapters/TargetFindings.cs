@@ -89,7 +89,7 @@ internal sealed class TargetFindings(
     private bool IsDeclared(AdaptAttribute method)
     {
         for (var type = host.GetType(); type is not null && type != typeof(nn.Module); type = type.BaseType)
-            if (type.GetCustomAttributes<AdaptAttribute>(inherit: false).SelectMany(declared => declared.Parts).Any(declared => declared.GetType() == method.GetType() && TargetsOf(declared).SequenceEqual(TargetsOf(method))))
+            if (type.GetCustomAttributes<AdaptAttribute>(inherit: false).SelectMany(declared => declared.Parts).Any(declared => declared.GetType() == method.GetType() && declared.ModulesToSave == method.ModulesToSave && TargetsOf(declared).SequenceEqual(TargetsOf(method))))
                 return true;
         return false;
     }

@@ -11,8 +11,8 @@ internal static class AttentionNames
     private static readonly HashSet<string> Attentions = ["attn", "attention", "attentions", "attns", "selfattn", "selfattention", "crossattn", "crossattention", "mha", "mhsa", "msa", "multihead", "multiheadattention", "multiheadattn", "sa"];
     private static readonly HashSet<string> Holders = ["layer", "block", "module", "net", "sublayer", "unit"];
 
-    /// <summary>Whether a projection's name alone tells that it is one: <c>q_proj</c>, and not <c>query</c>, which may be something else.</summary>
-    public static bool IsProjection(string name) => Words.Of(name) is var words && words.Any(word => word is "proj" or "projection" or "w" or "to") || Words.Plain(name) is "wq" or "wk" or "wv" or "qlin" or "klin" or "vlin" or "qproj" or "kproj" or "vproj";
+    /// <summary>Whether a projection's name alone tells that it is one: <c>q_proj</c>, and not <c>value</c>, which may be something else.</summary>
+    public static bool IsProjection(string name) => Words.Of(name) is var words && words.Any(word => word is "proj" or "projection" or "w" or "to") || Words.Plain(name) is "query" or "wq" or "wk" or "wv" or "qlin" or "klin" or "vlin" or "qproj" or "kproj" or "vproj";
 
     /// <summary>Which part of attention a name means: q, k, v or kv; null: none.</summary>
     public static string? PartOf(string name)

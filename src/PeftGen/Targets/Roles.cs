@@ -82,7 +82,7 @@ internal static class Roles
     public static bool IsCrossAttention(ModelShape model, string path) => IsSubLayerOfAttention(model, path) && IsCross(path);
 
     private static bool IsSubLayerOfAttention(ModelShape model, string path) =>
-        model.KindOf(path) is not (CandidateKind.Linear or CandidateKind.Norm or CandidateKind.Dropout or CandidateKind.Embedding) && (model.IsAttention(path) || EndsAttention(model, path));
+        model.KindOf(path) is not (CandidateKind.Linear or CandidateKind.Norm or CandidateKind.Dropout or CandidateKind.Embedding) && !ModelShape.IsIndex(ModelShape.NameOf(path)) && (model.IsAttention(path) || EndsAttention(model, path));
 
     /// <summary>Whether the attention at a path, or its end, reads another sequence.</summary>
     public static bool IsCross(string path) => AttentionNames.IsCross(ModelShape.NameOf(path)) || AttentionNames.IsCross(ModelShape.NameOf(ModelShape.ParentOf(path)));

@@ -47,6 +47,8 @@ internal static class KeySizes
         // Queries, keys and values in one.
         if (layers is [var (width, all), ..] && all == 3 * width && layers.Skip(1).All(l => l == (width, width)))
             return (width, width);
+        if (layers.All(l => l == (layers[0].inputs, layers[0].inputs)))
+            return layers[0];
         // Keys and values are as wide as one another, and no wider than queries.
         var narrow = layers.GroupBy(l => l.outputs).Where(g => g.Count() > 1).OrderBy(g => g.Key).FirstOrDefault();
         return narrow is null ? null : narrow.First();
