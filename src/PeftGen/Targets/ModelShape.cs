@@ -4,6 +4,7 @@ namespace PeftGen;
 internal sealed class ModelShape
 {
     private const string AnyIndex = "*";
+
     private static readonly IReadOnlyList<string> None = [];
     private readonly Dictionary<string, TargetCandidate> _all = [];
     private readonly Dictionary<string, List<string>> _below = [];
@@ -43,6 +44,9 @@ internal sealed class ModelShape
             path = parent;
         }
     }
+
+    /// <summary>A model of which nothing is known.</summary>
+    public static ModelShape Empty { get; } = new([]);
 
     /// <summary>The last segments of all paths.</summary>
     public HashSet<string> Names { get; }

@@ -54,6 +54,10 @@ public static class RoleTable
         Head,
     ];
 
+    /// <summary>The role that a name has by itself, wherever it may stand; null: it says none.</summary>
+    internal static Role? OfName(string path) =>
+        All.FirstOrDefault(role => role.Name == AttentionNames.PartOf(ModelShape.NameOf(path))) ?? All.FirstOrDefault(role => role.Matches(ModelShape.Empty, path));
+
     /// <summary>The role of a name, in any case; null if there is none.</summary>
     public static Role? Find(string name) => All.FirstOrDefault(role => role.Name == name) ?? All.FirstOrDefault(role => Words.Plain(role.Name) == Words.Plain(name));
 }

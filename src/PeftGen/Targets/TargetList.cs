@@ -181,9 +181,7 @@ public sealed record ResolvedItem(TargetItem Item, Role? Role)
         return Role?.Matches(Shape, candidate.Path) ?? Item.Pattern.Matches(candidate.Path);
     }
 
-    private ModelShape Shape => Model ?? Nothing;
-
-    private static ModelShape Nothing { get; } = new([]);
+    private ModelShape Shape => Model ?? ModelShape.Empty;
 
     private bool IsRoleOfPart(TargetCandidate candidate) => Role is not null && Item.Parts is null && candidate.Parts?.Contains(Role.Name) == true;
 }
