@@ -4,7 +4,6 @@ namespace PeftGen;
 internal sealed class ModelShape
 {
     private const string AnyIndex = "*";
-
     private static readonly IReadOnlyList<string> None = [];
     private readonly Dictionary<string, TargetCandidate> _all = [];
     private readonly Dictionary<string, List<string>> _below = [];
@@ -46,7 +45,7 @@ internal sealed class ModelShape
     }
 
     /// <summary>A model of which nothing is known.</summary>
-    public static ModelShape Empty { get; } = new([]);
+    public static ModelShape Empty => new([]);
 
     /// <summary>The last segments of all paths.</summary>
     public HashSet<string> Names { get; }
