@@ -15,7 +15,7 @@ internal static class HostChecks
                 CheckParameters(context, matches[method]);
                 foreach (var property in DeclaredMethod.Properties(method.Type).Where(p => method.IsSet(p.Name)))
                     foreach (var needs in DeclaredMethod.ArgumentsOf(property, "NeedsHostsAttribute"))
-                        CheckValue(context, method, property, needs, matches[method]);
+                        CheckValue(context, context.Walkers[pair.Key], method, property, needs, matches[method]);
                 CheckRoles(context, context.Walkers[pair.Key], matches[method]);
             }
     }
@@ -30,7 +30,7 @@ internal static class HostChecks
     }
 
     /// <summary>A value with which only some of the layers can carry the method.</summary>
-    private static void CheckValue(CheckContext context, DeclaredMethod method, IPropertySymbol property, IReadOnlyList<TypedConstant> needs, IEnumerable<TargetMatch> matches)
+    private static void CheckValue(CheckContext context, PlaceWalker walker, DeclaredMethod method, IPropertySymbol property, IReadOnlyList<TypedConstant> needs, IEnumerable<TargetMatch> matches)
     {
         if (needs is not [{ Value: string targets }, { Kind: TypedConstantKind.Array, IsNull: false } array])
             return;
@@ -38,32 +38,32 @@ internal static class HostChecks
         var layers = matches.Where(m => m.Claim.Property == targets && m.Claim.Kind == SiteKind.Layer).ToList();
         // A list within the other means some of its layers.
         if (DeclaredMethod.Has(property, "WithinAttribute") && property.Type.SpecialType == SpecialType.System_String && method.ValueOf(property.Name)?.Value is string text)
-            layers = TargetList.TryParse(text, out var list, out _) && list.Resolve([.. layers.Select(m => m.Place.Candidate)]) is var within
+            layers = TargetList.TryParse(text, out var list, out _) && list.Resolve(walker.Shape) is var within
                 ? [.. layers.Where(m => within.Items.Any(item => Extents.Of(SiteKind.Layer, item, m.Place) == Extent.All))] : [];
         if (layers.FirstOrDefault(m => m.Place.Type is not null && !IsOneOf(context, m.Place, hosts)) is { } wrong)
             Report(context, wrong, $"{method.Name} with {method.WrittenName(property.Name)}", hosts);
     }
 
-    /// <summary>Sites below which no layer bears a name that tells what it is for.</summary>
+    /// <summary>Sites at and around which no layer shows the size that is read there.</summary>
     private static void CheckRoles(CheckContext context, PlaceWalker walker, IEnumerable<TargetMatch> matches)
     {
-        foreach (var match in matches.Where(m => m.Claim.Needs is not null && walker.IsComplete).GroupBy(m => (m.Claim, m.Place.Owner)).Select(g => g.First()))
+        foreach (var match in matches.Where(m => m.Claim.Needs is not null && walker.IsComplete && !(m.Claim.NeedsUnless is { } given && m.Claim.Method.IsSet(given))).GroupBy(m => (m.Claim, m.Place.Owner)).Select(g => g.First()))
         {
             if (RoleTable.Find(match.Claim.Needs!) is not { } role)
                 continue;
             var path = match.Place.Path;
-            var below = walker.Places.Where(p => p.Kind == PlaceKind.Module && (p.Path == path || path.Length == 0 || p.Path.StartsWith(path + ".", StringComparison.Ordinal)))
-                .SelectMany(p => p.Owner.Children.Select(child => (p.Path, child))).ToList();
-            if (!below.Any(c => MayBe(context, c.child, c.Path, role)))
-                context.Diagnostics.Add("PG047", match.Claim.Method.Syntax.SyntaxTree, match.Claim.SpanOf(match.Item.Item), match.Claim.Method.Name, match.Place.Owner.Symbol.Name, role.Name, role.Example);
+            var parent = ModelShape.ParentOf(path);
+            if (!walker.Places.Any(p => MayShowSize(context, p) && (IsBelow(p.Path, path) || ModelShape.ParentOf(p.Path) == parent || (path.Length > 0 && ModelShape.ParentOf(p.Path) == ModelShape.ParentOf(parent)))))
+                context.Diagnostics.Add("PG047", match.Claim.Method.Syntax.SyntaxTree, match.Claim.SpanOf(match.Item.Item), match.Claim.Method.Name, match.Place.Owner.Symbol.Name, role.Name,
+                    match.Claim.NeedsUnless is { } property ? $"say it: {property} = 768" : $"give the layer a name such as {role.Example}");
         }
     }
 
-    /// <summary>Whether a child may have a role, by its field's name or that in checkpoints, or hold what has it: what is known only at run time may be anything.</summary>
-    private static bool MayBe(CheckContext context, ModelChild child, string holder, Role role) =>
-        child.Shape is ChildShape.Abstract or ChildShape.Sequential
-        || (child.Shape == ChildShape.BuiltIn && !new[] { context.Graph.Known.Module, context.Graph.Known.Adapt }.Any(known => SymbolEqualityComparer.Default.Equals(known.ContainingAssembly, child.Type.ContainingAssembly)))
-        || new[] { child.Name, child.Path }.Any(name => role.Matches($"{holder}.{name}") || (child.Fused ?? FusedTable.Find(name))?.Contains(role.Name) == true);
+    private static bool IsBelow(string path, string holder) => holder.Length == 0 || path.StartsWith(holder + ".", StringComparison.Ordinal);
+
+    /// <summary>Whether a place may be a linear layer, or have the matrix of one, or hold what is: what is known only at run time may be anything.</summary>
+    private static bool MayShowSize(CheckContext context, Place place) => place.Kind == PlaceKind.Parameter || (place.Kind == PlaceKind.Layer && (place.IsLinear
+        || (place.Type is { } type && !new[] { context.Graph.Known.Module, context.Graph.Known.Adapt }.Any(known => SymbolEqualityComparer.Default.Equals(known.ContainingAssembly, type.ContainingAssembly)))));
 
     private static bool IsOneOf(CheckContext context, Place place, IReadOnlyList<INamedTypeSymbol> hosts) =>
         hosts.Any(host => KnownTypes.DerivesFrom(place.IsLinear || context.Graph.Known.IsLinear(place.Type!) ? context.Graph.Known.Linear : place.Type!, host));

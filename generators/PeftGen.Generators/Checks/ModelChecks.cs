@@ -39,6 +39,7 @@ internal static class ModelChecks
         BlockChecks.Run(context);
         TargetChecks.Run(context);
         FieldChecks.Run(context);
+        RegistrationChecks.Run(context);
         FusedCheck.Run(context);
         GradientCheckpointingCheck.Run(context);
         BodyChecks.Run(context);

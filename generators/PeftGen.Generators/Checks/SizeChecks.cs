@@ -76,10 +76,9 @@ internal static class SizeChecks
     /// <summary>The width of the states at a residual: that of the norm after the sum, or of those in the class that adds it; null: the code does not show it.</summary>
     private static long? WidthOf(CheckContext context, Place place)
     {
-        var norms = RoleTable.Find("norms")!;
         var uses = context.Scanner.ResidualsOf(place.Owner).Where(r => r.path.Length == 0 || place.Path == r.path || place.Path.EndsWith("." + r.path, StringComparison.Ordinal)).Select(r => r.use).ToList();
         var children = uses.SelectMany(use => use.Norm is { } norm ? norm.Receiver.IsDirect ? [norm.Receiver.Target.child] : []
-            : place.Owner.Children.Where(c => c.Shape != ChildShape.Parameter && norms.Matches($"{place.Path}.{c.Path}"))).Distinct().ToList();
+            : place.Owner.Children.Where(c => LayerKinds.Of(KnownTypes.Lineage(c.Type)) == CandidateKind.Norm)).Distinct().ToList();
         var widths = children.Select(c => context.Creations.NumberOf(c, "normalized_shape")).Distinct().ToList();
         return uses.Count > 0 && widths is [{ } only] ? only : null;
     }

@@ -12,11 +12,12 @@ internal static class TargetChecks
     {
         foreach (var claim in context.Matches.GroupBy(m => m.Claim))
             CheckRepeats(context, claim.Key, [.. claim.Where(m => m.IsSite)]);
-        foreach (var method in context.Roots.Values.SelectMany(m => m))
-        {
-            CheckParts(context, method, "WithinAttribute", "PG020");
-            CheckParts(context, method, "LeavesOutAttribute", "PG023");
-        }
+        foreach (var root in context.Roots)
+            foreach (var method in root.Value)
+            {
+                CheckParts(context, context.Walkers[root.Key], method, "WithinAttribute", "PG020");
+                CheckParts(context, context.Walkers[root.Key], method, "LeavesOutAttribute", "PG023");
+            }
 
         CheckShared(context);
     }
@@ -40,7 +41,7 @@ internal static class TargetChecks
         match.Claim.Kind == SiteKind.Layer && match.Item.PartsOf(match.Place.Candidate) is { } parts ? parts.Select(part => $"{match.Place.Path}[{part}]") : [match.Place.Path];
 
     /// <summary>Lists of targets that pick from another list: what they name has to be among its sites.</summary>
-    private static void CheckParts(CheckContext context, DeclaredMethod method, string attribute, string id)
+    private static void CheckParts(CheckContext context, PlaceWalker walker, DeclaredMethod method, string attribute, string id)
     {
         foreach (var property in DeclaredMethod.Properties(method.Type))
         {
@@ -57,7 +58,7 @@ internal static class TargetChecks
             }
 
             var sites = context.Matches.Where(m => m.IsSite && ReferenceEquals(m.Claim.Method, method) && m.Claim.Property == whole).ToList();
-            foreach (var item in list.Resolve([.. sites.Select(m => m.Place.Candidate)]).Items)
+            foreach (var item in list.Resolve(walker.Shape).Items)
             {
                 var span = DeclaredClaim.SpanIn(method, property.Name, item.Item.Start, item.Item.Length);
                 var met = sites.Where(m => Extents.Meets(m.Claim.Kind, item, m.Place)).ToList();

@@ -56,10 +56,12 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor Contradiction = Error("PG044", "Values contradict each other", "{0} cannot be made with these values: {1}");
     public static readonly DiagnosticDescriptor UnknownName = Error("PG045", "Unknown name", "{0} is '{1}', which {2} does not know; {3}");
     public static readonly DiagnosticDescriptor DoesNotFit = Error("PG046", "Number does not fit the model", "{0} of {1} is {2}, which is {3}; choose another");
-    public static readonly DiagnosticDescriptor NoLayerOfRole = Error("PG047", "Layer cannot be found", "{0} needs a layer below {1} with the role '{2}', and none there bears a name that tells it, such as {3}; give the field such a name");
+    public static readonly DiagnosticDescriptor NoLayerOfRole = Error("PG047", "Size cannot be read", "{0} reads the size of a layer with the role '{2}' at or around {1}, and no layer there could be it; {3}");
     public static readonly DiagnosticDescriptor PatternMeetsNothing = Warning("PG048", "Pattern meets no site", "'{0}' of {1} is the end of no path among the sites of {2}, so it has no effect; {3}");
     public static readonly DiagnosticDescriptor NoSuchBlock = Warning("PG049", "No such block", "{0} names block {1}, and {2} has {3}, counted from 0 to {4}; correct it, or leave it away");
     public static readonly DiagnosticDescriptor HiddenForward = Error("PG055", "Hidden forward", "this forward of {0} hides the one that modules run, so with an adapter {0} and the module would be two models; override it, or give this one another name");
+    public static readonly DiagnosticDescriptor NeverRegistered = Warning("PG070", "Layers are never registered", "{0} {1}, and no constructor of it calls RegisterComponents(), so TorchSharp knows none of its layers: they do not train, move or save; call it at the end of the constructor");
+    public static readonly DiagnosticDescriptor InTuple = Warning("PG071", "Modules in a tuple", "{0}.{1} is a tuple, so TorchSharp does not register the modules in it and no target can mean them; give each a field of its own, or put them into a ModuleList");
 
     public static readonly DiagnosticDescriptor LibraryMayCall = Warning("PG051", "Library may call a target's method", "{0} reaches a target and overrides a method of {1}, which is a library's; where that calls it by itself, the base runs; call it from this project's code alone");
     public static readonly DiagnosticDescriptor LibraryCalls = Error("PG052", "Library calls a target's method", "{0} reaches a target and overrides a method of {1}, whose forward is a library's and calls it without an adapter; override forward here, and call {0} there");

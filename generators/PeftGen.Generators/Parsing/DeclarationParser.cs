@@ -72,6 +72,7 @@ internal static class DeclarationParser
             MergesForAll = DeclaredMethod.Named(adapts, "MergesForAll")?.Value is true,
             Inputs = DeclaredMethod.Named(adapts, "Inputs") is { Kind: TypedConstantKind.Array } roles ? [.. roles.Values.Select(NameOf)] : [],
             Needs = DeclaredMethod.Named(adapts, "Needs")?.Value as string,
+            NeedsUnless = DeclaredMethod.Named(adapts, "NeedsUnless")?.Value as string,
             Exclusive = DeclaredMethod.Named(adapts, "Exclusive")?.Value as string,
             IsSingle = DeclaredMethod.Named(adapts, "Single")?.Value is true,
             LeftOut = ValuesBeside("LeavesOutAttribute").Select(v => v.Kind != TypedConstantKind.Array && v.Value is string left && TargetList.TryParse(left, out var list, out _) ? list : null).FirstOrDefault(list => list is not null),

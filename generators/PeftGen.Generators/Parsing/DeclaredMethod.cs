@@ -148,6 +148,9 @@ internal sealed record DeclaredClaim(DeclaredMethod Method, string Property, Sit
     /// <summary>The role that a layer below has to have; null: none.</summary>
     public string? Needs { get; init; }
 
+    /// <summary>The name of a property that, where it is set, says what that layer would show; null: there is none.</summary>
+    public string? NeedsUnless { get; init; }
+
     /// <summary>Whether only some blocks are meant, by their numbers.</summary>
     public bool IsOfSomeBlocks { get; init; }
 

@@ -126,6 +126,13 @@ internal sealed class KnownTypes
     public static bool Implements(ITypeSymbol type, INamedTypeSymbol contract) =>
         SymbolEqualityComparer.Default.Equals(type.WithNullableAnnotation(NullableAnnotation.NotAnnotated), contract) || type.AllInterfaces.Contains(contract, SymbolEqualityComparer.Default);
 
+    /// <summary>The names of a type and of those that it derives from.</summary>
+    public static IEnumerable<string> Lineage(ITypeSymbol type)
+    {
+        for (ITypeSymbol? current = type; current is not null; current = current.BaseType)
+            yield return current.MetadataName;
+    }
+
     public static bool DerivesFrom(ITypeSymbol type, INamedTypeSymbol ancestor)
     {
         for (ITypeSymbol? current = type; current is not null; current = current.BaseType)

@@ -34,8 +34,19 @@ internal sealed record ModelChild(string Name, ISymbol Symbol, ITypeSymbol Type,
     /// <summary>The parts that <c>[Fused]</c> names; null: it is not there.</summary>
     public IReadOnlyList<string>? Fused { get; init; }
 
+    /// <summary>How many lists lie in one another, where it is a list.</summary>
+    public int Depth { get; init; } = 1;
+
+    /// <summary>Whether the outermost list is a dictionary, whose elements have names.</summary>
+    public bool IsDictionary { get; init; }
+
     /// <summary>The path of what lies within: of a list, that of an element whose index is not known.</summary>
-    public string ElementPath => IsList ? Path + ".*" : Path;
+    public string ElementPath => IsList ? Path + string.Concat(Enumerable.Repeat(".*", Depth)) : Path;
+
+    /// <summary>The same, with the elements of a dictionary under their names where the code shows them.</summary>
+    /// <param name="names">Names that may be those of elements.</param>
+    public IEnumerable<string> ElementPaths(IEnumerable<string> names) =>
+        IsList && IsDictionary ? [.. names.Select(name => Path + "." + name + string.Concat(Enumerable.Repeat(".*", Depth - 1))), ElementPath] : [ElementPath];
 }
 
 /// <summary>A module class of the compilation.</summary>

@@ -111,17 +111,27 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
         {
             var symbol = field.AssociatedSymbol ?? field;
             var (elements, isList) = ElementType(field.Type);
+            var (outer, depth) = (elements, 1);
+            // Lists in lists, in whichever order.
+            while (isList && ElementType(outer) is (var inner, true))
+                (elements, outer, depth) = (inner, inner, depth + 1);
             // Of a type parameter the code sees the class that constrains it.
             if (elements is ITypeParameterSymbol { ConstraintTypes: var constraints } && constraints.FirstOrDefault(c => ClassOf(c) is not null) is { } constraint)
                 elements = constraint;
             if (Shape(elements) is not { } shape || (isList && shape == ChildShape.Parameter))
                 continue;
-            yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol), field.NullableAnnotation == NullableAnnotation.Annotated) { Fused = FusedOf(symbol) };
+            yield return new ModelChild(symbol.Name, symbol, elements, shape, isList, PathOf(symbol, field), field.NullableAnnotation == NullableAnnotation.Annotated) { Fused = FusedOf(symbol), Depth = depth, IsDictionary = isList && IsDictionary(field.Type) };
         }
     }
 
-    private static string PathOf(ISymbol symbol) =>
-        DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path : symbol.Name;
+    /// <summary>The path of a field in checkpoints: as PeftGen's attribute says, or TorchSharp's, or its name.</summary>
+    private static string PathOf(ISymbol symbol, IFieldSymbol field) =>
+        DeclaredMethod.AttributesOf(symbol, "NameAttribute").FirstOrDefault()?.ConstructorArguments is [{ Value: string path }] ? path
+        : field.GetAttributes().FirstOrDefault(a => a.AttributeClass?.Name == "ComponentNameAttribute" && a.AttributeClass.ContainingNamespace.ToDisplayString().StartsWith("TorchSharp", StringComparison.Ordinal)) is { } component
+            && DeclaredMethod.Named(component, "Name")?.Value is string name ? name
+        : symbol.Name;
+
+    private static bool IsDictionary(ITypeSymbol type) => type is INamedTypeSymbol { IsGenericType: true } named && (named.Name == "ModuleDict" || named.TypeArguments.Length == 2);
 
     private static List<string>? FusedOf(ISymbol symbol) =>
         DeclaredMethod.AttributesOf(symbol, "FusedAttribute").FirstOrDefault()?.ConstructorArguments is [{ Kind: TypedConstantKind.Array, IsNull: false } parts]
@@ -153,6 +163,8 @@ internal sealed class ModelGraph(Compilation compilation, KnownTypes known, Name
         if (!named.AllInterfaces.Any(i => i.SpecialType == SpecialType.System_Collections_IEnumerable))
             return (type, false);
         var last = named.TypeArguments[named.TypeArguments.Length - 1];
+        if (last is IArrayTypeSymbol or INamedTypeSymbol { IsGenericType: true } && !Known.IsModule(last) && ElementType(last).isList)
+            return (last, true);
         var isModules = last is ITypeParameterSymbol ? named.Name is "ModuleList" or "ModuleDict" or "List" : Known.IsModule(last);
         return isModules ? (last, true) : (type, false);
     }

@@ -37,10 +37,24 @@ internal sealed record Place(PlaceKind Kind, string Path, ModelClass Owner, Mode
     /// <summary>The linear layer of the user's own that lies there; null: none.</summary>
     public OwnLinear? OwnLinear { get; init; }
 
+    /// <summary>Linear layers of the user's own that may stand there, where the declared type says nothing.</summary>
+    public IReadOnlyList<OwnLinear> OwnLinears { get; init; } = [];
+
     /// <summary>The parts of a fused layer; null: it is none, or not known as one.</summary>
     public IReadOnlyList<string>? Parts => IsLinear ? Child?.Fused ?? FusedTable.Find(Path) : null;
 
-    public TargetCandidate Candidate => new(Path, IsLinear) { Parts = Parts };
+    public TargetCandidate Candidate => new(Path, IsLinear) { Parts = Parts, Kind = Sort };
+
+    /// <summary>What it is by its type.</summary>
+    private CandidateKind Sort => Kind switch
+    {
+        PlaceKind.LayerParameter or PlaceKind.Parameter => CandidateKind.Parameter,
+        PlaceKind.Module => CandidateKind.Module,
+        _ when Type is null => CandidateKind.Any,
+        _ when IsLinear => CandidateKind.Linear,
+        PlaceKind.Layer => LayerKinds.Of(KnownTypes.Lineage(Type)),
+        _ => CandidateKind.Any,
+    };
 }
 
 /// <summary>Walks the classes below a root by the types of their fields.</summary>
@@ -64,6 +78,9 @@ internal sealed class PlaceWalker
     }
 
     public List<Place> Places { get; } = [];
+
+    /// <summary>What lies where, in which roles are looked for.</summary>
+    public ModelShape Shape => field ??= new ModelShape(Places.Select(place => place.Candidate));
 
     /// <summary>Whether all places were met: of a very large model some are left out.</summary>
     public bool IsComplete { get; private set; } = true;
@@ -136,7 +153,8 @@ internal sealed class PlaceWalker
 
         foreach (var ancestor in type.Lineage)
             foreach (var child in ancestor.Own)
-                WalkChild(type, ancestor, child, Join(path, child.ElementPath), isCertain, sure?.Lineage.Contains(ancestor) == true && !child.IsNullable);
+                foreach (var element in child.ElementPaths(SequentialNames.In(ancestor.Symbol)))
+                    WalkChild(type, ancestor, child, Join(path, element), isCertain, sure?.Lineage.Contains(ancestor) == true && !child.IsNullable);
         _onPath[type] = times;
         _depth--;
     }
@@ -184,7 +202,8 @@ internal sealed class PlaceWalker
 
     private void AddLayer(ModelClass owner, ModelChild child, string path, ITypeSymbol? type, bool isThere)
     {
-        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type), IsCertain = isThere });
+        var own = type is null ? _graph.Candidates(child).Select(candidate => _linears.Of(candidate.Symbol)).OfType<OwnLinear>().ToList() : [];
+        Places.Add(new Place(PlaceKind.Layer, path, owner, child, type) { IsLinear = type is null || _graph.Known.IsLinear(type), IsCertain = isThere, OwnLinears = own });
         foreach (var parameter in _graph.Known.ParametersOf(type))
             Places.Add(new Place(PlaceKind.LayerParameter, Join(path, parameter), owner, child, type) { IsCertain = isThere });
     }

@@ -9,18 +9,20 @@ internal static class RootModelBuilder
 {
     private const int CSharp13 = 1300;
 
-    /// <summary>What the names of parameters tell.</summary>
+    /// <summary>What the names of parameters tell, in whichever way they are written.</summary>
     public static readonly IReadOnlyDictionary<string, string> RoleNames = new Dictionary<string, string>
     {
-        ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds",
-        ["attention_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
-        ["token_type_ids"] = "TokenTypeIds",
+        ["input_ids"] = "InputIds", ["ids"] = "InputIds", ["tokens"] = "InputIds", ["token_ids"] = "InputIds", ["input_tokens"] = "InputIds", ["idx"] = "InputIds",
+        ["attention_mask"] = "AttentionMask", ["attn_mask"] = "AttentionMask", ["padding_mask"] = "AttentionMask", ["mask"] = "AttentionMask",
+        ["token_type_ids"] = "TokenTypeIds", ["segment_ids"] = "TokenTypeIds",
         ["decoder_input_ids"] = "DecoderInputIds",
         ["encoder_outputs"] = "EncoderOutputs", ["encoded"] = "EncoderOutputs",
         ["position_ids"] = "PositionIds",
         ["task_ids"] = "TaskIds",
         ["labels"] = "Labels",
     };
+
+    private static readonly Dictionary<string, string> _plainNames = RoleNames.ToDictionary(pair => Words.Plain(pair.Key), pair => pair.Value);
 
     public static RootModel Build(
         ModelClass type, List<DeclaredMethod> declared, string? input, string constraint, ModelGraph graph, BodyScanner scanner, Reachability reach, EmittedNames emitted) => new(
@@ -137,6 +139,6 @@ internal static class RootModelBuilder
     {
         if (DeclaredMethod.AttributesOf(parameter, "InputAttribute").FirstOrDefault() is { } data)
             return data.AttributeConstructor?.Parameters[0].Type.GetMembers().OfType<IFieldSymbol>().FirstOrDefault(f => data.ConstructorArguments is [var given] && Equals(f.ConstantValue, given.Value))?.Name;
-        return RoleNames.TryGetValue(parameter.Name, out var role) ? role : null;
+        return _plainNames.TryGetValue(Words.Plain(parameter.Name), out var role) ? role : null;
     }
 }

@@ -9,10 +9,21 @@ internal static class SequentialNames
 {
     public static IEnumerable<string> In(INamedTypeSymbol type) =>
         SourceOrder.PartsOf(type)
-            .SelectMany(part => part.DescendantNodes().OfType<TupleExpressionSyntax>())
-            .Select(tuple => tuple.Arguments[0].Expression)
+            .SelectMany(part => part.DescendantNodes())
+            .Select(node => node switch
+            {
+                TupleExpressionSyntax tuple => tuple.Arguments[0].Expression,
+                // names["q"], also within an initializer
+                BracketedArgumentListSyntax { Arguments: [{ Expression: var index }] } => index,
+                // Add("q", …), register_module("q", …)
+                ArgumentListSyntax { Arguments: [{ Expression: var first }, _] } => first,
+                // new() { { "q", … } }
+                InitializerExpressionSyntax { Expressions: [var key, _] } => key,
+                _ => null,
+            })
             .OfType<LiteralExpressionSyntax>()
             .Where(literal => literal.IsKind(SyntaxKind.StringLiteralExpression))
             .Select(literal => literal.Token.ValueText)
+            .Where(name => name.Length > 0 && name.All(c => char.IsLetterOrDigit(c) || c is '_' or '.' or '-'))
             .Distinct();
 }

@@ -51,8 +51,8 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
             }
 
             var places = claim.Kind is SiteKind.Layer or SiteKind.Parameter ? walker.Places : PlacesInBodies(claim.Kind);
-            var leftOut = claim.LeftOut?.Resolve(_candidates);
-            var items = claim.Targets.Resolve(_candidates).Items;
+            var leftOut = claim.LeftOut?.Resolve(walker.Shape);
+            var items = claim.Targets.Resolve(walker.Shape).Items;
             var inVain = new List<(ResolvedItem item, List<Place> matched)>();
             foreach (var item in items)
             {
@@ -121,6 +121,9 @@ internal sealed class SiteFinder(ModelClass root, PlaceWalker walker, KnownTypes
         sites.Add(place.Owner, place.Child, claim);
         if (place.OwnLinear is { } linear)
             sites.Linears[linear.Type] = linear;
+        if (claim.Kind == SiteKind.Layer && (claim.Hosts.Count == 0 || claim.Hosts.Any(host => KnownTypes.DerivesFrom(known.Linear, host))))
+            foreach (var own in place.OwnLinears)
+                sites.Linears[own.Type] = own;
     }
 
     /// <summary>The places of sites that stand in code: of each the class whose code it is, and the path by which targets mean it.</summary>

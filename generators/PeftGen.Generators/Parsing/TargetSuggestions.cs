@@ -48,9 +48,9 @@ internal sealed class TargetSuggestions(PlaceWalker walker)
 
     /// <summary>The role that a name has with some family of models, or is but for its case.</summary>
     private static Role? RoleOf(string target) => RoleTable.All.FirstOrDefault(role => string.Equals(role.Name, target, StringComparison.OrdinalIgnoreCase))
-        ?? RoleTable.All.FirstOrDefault(role => role.Matches(target)) ?? RoleTable.All.FirstOrDefault(role => role.Matches(target.ToLowerInvariant()));
+        ?? RoleTable.OfName(target);
 
-    private Place? PlaceOf(SiteKind kind, Role role) => walker.Places.FirstOrDefault(p => IsOf(kind, p) && (role.Matches(p.Path) || p.Parts?.Contains(role.Name) == true));
+    private Place? PlaceOf(SiteKind kind, Role role) => walker.Places.FirstOrDefault(p => IsOf(kind, p) && (role.Matches(walker.Shape, p.Path) || p.Parts?.Contains(role.Name) == true));
 
     private List<string> Near(string target, int segments)
     {

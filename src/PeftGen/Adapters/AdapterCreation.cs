@@ -72,8 +72,9 @@ internal sealed class AdapterCreation
                 complete();
         }
 
+        var findings = new TargetFindings(_host, Paths, _compiled, _sites.ToLookup(site => site.kind, site => site.path), _met, IsForFile, _otherSums);
         foreach (var method in _methods)
-            method.CheckAllFound(_compiled, _met, IsForFile, _otherSums);
+            findings.Check(method);
         if (_methodOf.Count == 0 && !IsForFile)
             throw new AdapterException(
                 $"{string.Join(", ", _methods.Select(m => m.Method))}: nothing of this model is adapted, so there would be nothing to train: what the targets mean is missing in this model, such as biases in layers without them.");
@@ -90,7 +91,7 @@ internal sealed class AdapterCreation
     public ResolvedTargets Resolve(TargetList targets)
     {
         if (!_resolved.TryGetValue(targets, out var resolved))
-            _resolved[targets] = resolved = targets.Resolve([.. Paths.Candidates]);
+            _resolved[targets] = resolved = targets.Resolve(Paths.Shape);
         return resolved;
     }
 

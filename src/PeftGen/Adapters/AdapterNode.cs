@@ -104,6 +104,9 @@ public abstract class AdapterNode : nn.Module
     /// <param name="host">The module that the node stands beside.</param>
     public NodeLookup In(nn.Module host) => new(this, host);
 
+    /// <summary>A name as TorchSharp registers it, which takes no dots: of lists in lists, and of steps that are called so.</summary>
+    internal static string InTree(string name) => name.Replace('.', '_');
+
     internal nn.Module? this[string name] => _members.GetValueOrDefault(name) ?? (_back.Count == 0 ? null : _back.GetValueOrDefault(name));
 
     internal IEnumerable<(string name, nn.Module value)> Filled => _members.Select(m => (m.Key, m.Value));
@@ -115,7 +118,7 @@ public abstract class AdapterNode : nn.Module
     internal void Put(string name, nn.Module member)
     {
         _members.Add(name, member);
-        register_module(name, member);
+        register_module(InTree(name), member);
     }
 
     /// <summary>Refers to a node above this one, where a child of the host knows what it lies in. It is registered there, so that no walk goes round.</summary>
@@ -125,7 +128,7 @@ public abstract class AdapterNode : nn.Module
     internal void Lend(string name, nn.Module member)
     {
         _members.Add(name, member);
-        _lent.Register(this, name, member);
+        _lent.Register(this, InTree(name), member);
     }
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ internal sealed class HostPaths
     private const string BackingField = ">k__BackingField";
     private readonly Dictionary<string, string> _names = [];
     private readonly Dictionary<string, TargetCandidate> _linear;
+    private readonly List<(string path, nn.Module module)> _modules;
+    private readonly Dictionary<object, string> _paths;
+    private readonly HashSet<object> _visited = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, IReadOnlyList<string>> _fused = [];
 
     private HostPaths(nn.Module host)
@@ -18,26 +21,48 @@ internal sealed class HostPaths
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))
             if (module is IAdaptable adaptable)
                 foreach (var (registered, inCheckpoint) in Renamed(module, adaptable))
-                    _names[path.Length == 0 ? registered : $"{path}.{registered}"] = inCheckpoint;
+                    _names[Property(path.Length == 0 ? registered : $"{path}.{registered}")] = inCheckpoint;
         foreach (var (path, module) in host.named_modules().Prepend(("", host)))
             if (module is IAdaptable adaptable)
                 foreach (var (fused, parts) in Fused(module, adaptable))
                     _fused[path.Length == 0 ? fused : $"{InCheckpoint(path)}.{fused}"] = parts;
-        Blocks = new BlockNumbers(host.named_modules().Select(m => (InCheckpoint(m.name), m.module)));
-        var modules = host.named_modules().Select(m => Candidate(InCheckpoint(m.name), m.module));
+        _modules = [.. host.named_modules().Select(m => (InCheckpoint(m.name), m.module))];
+        _paths = new(ReferenceEqualityComparer.Instance) { [host] = "" };
+        foreach (var (path, module) in _modules)
+            _paths.TryAdd(module, path);
+        AddUnregistered(host, "");
+        Blocks = new BlockNumbers(_modules);
+        var modules = _modules.Select(m => Candidate(m.path, m.module));
         Parameters = host.named_parameters().Select(p => InCheckpoint(p.name)).ToList();
-        Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false))).ToList();
+        Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false) { Kind = CandidateKind.Parameter })).ToList();
+        Shape = new ModelShape(Candidates);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
 
     /// <summary>What targets can name.</summary>
     public IReadOnlyList<TargetCandidate> Candidates { get; }
 
+    /// <summary>What lies where, in which roles are looked for.</summary>
+    public ModelShape Shape { get; }
+
     /// <summary>The paths of the parameters.</summary>
     public IReadOnlyList<string> Parameters { get; }
 
     /// <summary>The model's blocks.</summary>
     public BlockNumbers Blocks { get; }
+
+    /// <summary>The candidate of a path.</summary>
+    public TargetCandidate At(string path) => new(path, IsLinear(path)) { Parts = PartsOf(path) };
+
+    /// <summary>The module at a path; null: there is none.</summary>
+    public nn.Module? ModuleAt(string path) => _modules.FirstOrDefault(m => m.path == path).module;
+
+    /// <summary>The path of a module; null: the model does not have it.</summary>
+    public string? PathOf(nn.Module module) => _paths.GetValueOrDefault(module);
+
+    /// <summary>The modules below a path, in the model's order.</summary>
+    public IEnumerable<(string path, nn.Module module)> ModulesBelow(string path) =>
+        path.Length == 0 ? _modules : _modules.Where(m => m.path.StartsWith(path, StringComparison.Ordinal) && m.path.Length > path.Length && m.path[path.Length] == '.');
 
     /// <summary>Whether a path is that of a linear layer.</summary>
     public bool IsLinear(string path) => _linear.ContainsKey(path);
@@ -59,11 +84,67 @@ internal sealed class HostPaths
     private TargetCandidate Candidate(string path, nn.Module module)
     {
         if (!HostLinear.Is(module))
-            return new TargetCandidate(path, false);
+            return new TargetCandidate(path, false) { Kind = KindOf(module) };
         var linear = HostLinear.Of(module, path, "a fused layer");
         // What is known of a name holds where the sizes bear it out.
         var known = FusedTable.Find(path) is { } parts && linear.Outputs == parts.Count * linear.Inputs ? parts : null;
-        return new TargetCandidate(path, true) { Parts = _fused.GetValueOrDefault(path) ?? known };
+        return new TargetCandidate(path, true) { Parts = _fused.GetValueOrDefault(path) ?? known, Kind = CandidateKind.Linear };
+    }
+
+    private static CandidateKind KindOf(nn.Module module)
+    {
+        var types = new List<string>();
+        for (var type = module.GetType(); type is not null && type != typeof(nn.Module); type = type.BaseType)
+        {
+            if (type.Assembly != typeof(nn.Module).Assembly && type.Assembly != typeof(HostPaths).Assembly)
+                continue;
+            types.Add(type.Name);
+        }
+
+        // TorchSharp's abstract modules alone say nothing.
+        types.RemoveAll(name => name.StartsWith("Module`", StringComparison.Ordinal) || name.StartsWith("HookableModule`", StringComparison.Ordinal));
+        return types.Count == 0 ? CandidateKind.Module : LayerKinds.Of(types);
+    }
+
+    /// <summary>
+    /// Adds what compiled classes hold and TorchSharp does not know: elements that were added to a list after it was registered, or that nobody registered.
+    /// </summary>
+    private void AddUnregistered(nn.Module module, string path)
+    {
+        if (!_visited.Add(module))
+            return;
+        if (module is not IAdaptable adaptable)
+        {
+            foreach (var (name, child) in module.named_children())
+                AddUnregistered(child, _paths.GetValueOrDefault(child) ?? $"{path}.{name}");
+            return;
+        }
+
+        var fields = 0;
+        foreach (var member in adaptable.NewAdapterNode().Members(module).Where(m => !m.IsInCode && m.Kind != MemberKind.Parameter && m.Host is not null))
+        {
+            foreach (var (place, held) in member.IsList ? member.Elements().Select(e => ($"{member.Path}.{e.name}", e.module)) : member.Host is nn.Module only ? [(member.Path, only)] : [])
+            {
+                var inside = path.Length == 0 ? place : $"{path}.{place}";
+                if (_paths.TryAdd(held, inside))
+                {
+                    fields += member.IsList ? 0 : 1;
+                    _modules.Add((inside, held));
+                    AddUnregistered(held, inside);
+                    foreach (var (name, below) in held.named_modules())
+                        if (_paths.TryAdd(below, $"{inside}.{name}"))
+                            _modules.Add(($"{inside}.{name}", below));
+                }
+
+                AddUnregistered(held, _paths[held]);
+            }
+        }
+
+        // A class whose modules are all unknown forgot it; one list that is not registered is the compiler's warning.
+        if (fields > 0 && !module.named_children().Any())
+            throw new AdapterException(
+                $"{(path.Length == 0 ? module.GetType().Name : $"{path} ({module.GetType().Name})")}: TorchSharp knows none of the layers that this module holds, so they do not train, move or save. " +
+                "Call RegisterComponents() at the end of its constructor.");
     }
 
     private static IEnumerable<(string path, IReadOnlyList<string> parts)> Fused(nn.Module module, IAdaptable adaptable) =>

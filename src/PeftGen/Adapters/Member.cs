@@ -101,37 +101,46 @@ public readonly record struct Member(MemberKind Kind, string Name, string Path, 
 
     /// <summary>Whether the host holds modules by index or key.</summary>
     internal bool IsList => Kind is MemberKind.Layers or MemberKind.Children
-        || (Kind == MemberKind.Plain && Host is IEnumerable<Module?> or System.Collections.IDictionary)
-        || (Kind == MemberKind.Plain && Host?.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(ModuleDict<>));
+        || (Kind == MemberKind.Plain && Host is not null && (Host is IEnumerable<Module?> or System.Collections.IDictionary || Host is not Module && Host is System.Collections.IEnumerable || IsModuleDict(Host)));
 
-    /// <summary>The elements of a list or dictionary with their names in paths.</summary>
-    internal IEnumerable<(string name, Module module)> Elements()
+    /// <summary>The elements of a list or dictionary with their names in paths; of lists in lists those of all, as <c>0.1</c>.</summary>
+    internal IEnumerable<(string name, Module module)> Elements() => Host is null ? [] : ElementsOf(Host);
+
+    private IEnumerable<(string name, Module module)> ElementsOf(object container)
     {
-        switch (Host)
-        {
-            case null:
-                yield break;
-            case IEnumerable<Module?> list:
-                var index = -1;
-                foreach (var module in list)
-                {
-                    index++;
-                    if (module is not null)
-                        yield return (index.ToString(System.Globalization.CultureInfo.InvariantCulture), module);
-                }
+        foreach (var (name, element) in Direct(container))
+            if (element is Module module && !IsContainer(element))
+                yield return (name, module);
+            else if (element is not null)
+                foreach (var (inner, nested) in ElementsOf(element))
+                    yield return ($"{name}.{inner}", nested);
+    }
 
-                yield break;
-            case Module registered:
-                foreach (var child in registered.named_children())
-                    yield return child;
-                yield break;
+    /// <summary>Whether an element is itself a list or dictionary of modules.</summary>
+    private static bool IsContainer(object element)
+    {
+        if (element is not Module)
+            return element is System.Collections.IEnumerable;
+        for (var type = element.GetType(); type is not null; type = type.BaseType)
+            if (type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(ModuleList<>) || type.GetGenericTypeDefinition() == typeof(ModuleDict<>)))
+                return true;
+        return false;
+    }
+
+    private static bool IsModuleDict(object container) => container.GetType() is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(ModuleDict<>);
+
+    private IEnumerable<(string name, object? element)> Direct(object container)
+    {
+        switch (container)
+        {
+            case Module registered when IsModuleDict(container):
+                return registered.named_children().Select(child => (child.name, (object?)child.module));
             case System.Collections.IDictionary dictionary:
-                foreach (System.Collections.DictionaryEntry entry in dictionary)
-                    if (entry.Value is Module module)
-                        yield return ((string)entry.Key, module);
-                yield break;
+                return dictionary.Cast<System.Collections.DictionaryEntry>().Select(entry => ((string)entry.Key, entry.Value));
+            case System.Collections.IEnumerable list:
+                return list.Cast<object?>().Select((element, index) => (index.ToString(System.Globalization.CultureInfo.InvariantCulture), element));
             default:
-                throw new AdapterException($"{Path}: {Host.GetType()} is no list or dictionary of modules that can be walked. Use ModuleList, ModuleDict, a list or an array.");
+                throw new AdapterException($"{Path}: {container.GetType()} is no list or dictionary of modules that can be walked. Use ModuleList, ModuleDict, a list or an array.");
         }
     }
 }

@@ -19,10 +19,10 @@ internal sealed class HostClaim
     {
         Claim = claim;
         _paths = paths;
-        _targets = claim.Targets.Resolve([.. paths.Candidates]);
-        _exclude = claim.Exclude?.Resolve([.. paths.Candidates]);
-        _within = claim.Within?.Resolve([.. paths.Candidates]);
-        _whole = whole?.Resolve([.. paths.Candidates]);
+        _targets = claim.Targets.Resolve(paths.Shape);
+        _exclude = claim.Exclude?.Resolve(paths.Shape);
+        _within = claim.Within?.Resolve(paths.Shape);
+        _whole = whole?.Resolve(paths.Shape);
     }
 
     public Claim Claim { get; }
@@ -106,60 +106,11 @@ internal sealed class MethodClaims
     /// <summary>The claim on what trains whole; null: nothing does.</summary>
     public HostClaim? Whole { get; }
 
-    /// <summary>Throws where the values want what the model has no compiled site for, or what it does not have at all.</summary>
-    /// <param name="compiled">The paths of all compiled sites.</param>
-    /// <param name="met">The claims for which a slot was made.</param>
-    /// <param name="isForFile">Whether the values are a file's, which may name heads that only other models have.</param>
-    /// <param name="otherSums">Sums in the model's code that are no residuals, with the reasons.</param>
-    public void CheckAllFound(IReadOnlySet<string> compiled, IReadOnlySet<HostClaim> met, bool isForFile, IReadOnlyCollection<string> otherSums)
-    {
-        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Residual or SiteKind.Attention or SiteKind.Output, Optional: false } && !met.Contains(c)))
-            throw new AdapterException(
-                $"{Method}: the targets '{claim.Claim.Targets}' meet no {claim.Claim.Kind.ToString().ToLowerInvariant()} site{(claim.Claim.LeaveOut is null ? "" : ", or leave all of them out")}. " +
-                $"Sites are compiled for the targets that the model's class declares, where the compiler sees them; write this on it: {Method}" +
-                (claim.Claim.Kind == SiteKind.Residual && otherSums.Count > 0 ? $". Sums that are no residuals: {string.Join("; ", otherSums)}" : ""));
-        foreach (var claim in Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
-        {
-            var wanted = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).ToList();
-            if (!isForFile)
-                RequireLayers(claim);
-            if (wanted.Count == 0 && !claim.Claim.Optional)
-                throw new AdapterException(
-                    $"{Method}: the targets '{claim.Claim.Targets}' match no layer of this model. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
-            RequireCompiled(wanted.Select(c => c.Path), compiled);
-        }
-
-        if (Whole is null)
-            return;
-        RequireCompiled(_paths.Parameters.Where(path => Whole.Matches(path, isLinear: false)), compiled);
-        if (!isForFile && !met.Contains(Whole))
-            throw new AdapterException(
-                $"{Method}: {nameof(Method.ModulesToSave)} '{Method.ModulesToSave}' names nothing of this model that has parameters. At its root it has: {string.Join(", ", _paths.Parameters.Select(path => path.Split('.')[0]).Distinct().Take(12))}. Name a module by its path or the end of it.");
-    }
-
     /// <summary>The targets in the words that HF PEFT matches with: names where these mean just what was adapted, else whole paths.</summary>
     public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() =>
         Method.NamedClaims.Distinct().Select(Own).Concat(Whole is null ? [] : [Whole]).ToDictionary(claim => claim.Claim, claim => FileTargets(claim));
 
     private HostClaim Own(Claim claim) => new(claim, _paths, claim.Kind == SiteKind.Parameter ? Whole?.Claim.Targets : null);
-
-    /// <summary>Each block that is named has to have something that the targets mean.</summary>
-    private void RequireLayers(HostClaim claim)
-    {
-        if (claim.Claim.Layers is not { Count: > 0 } layers || claim.NamedLayers().ToList() is not { Count: > 0 } there || layers.Except(there).ToList() is not { Count: > 0 } missing)
-            return;
-        throw new AdapterException(
-            $"{Method}: Layers names block {string.Join(" and ", missing)}, and the targets '{claim.Claim.Targets}' are in block{(there.Count == 1 ? "" : "s")} {string.Join(", ", there)} of this model. Correct Layers, which counts from 0.");
-    }
-
-    private void RequireCompiled(IEnumerable<string> wanted, IReadOnlySet<string> compiled)
-    {
-        var missing = wanted.Where(path => !compiled.Contains(path)).ToList();
-        if (missing.Count > 0)
-            throw new AdapterException(
-                $"{Method}: no site is compiled for {string.Join(", ", missing.Take(5))}{(missing.Count > 5 ? $" and {missing.Count - 5} more" : "")}. " +
-                $"Sites are compiled for the targets that the model's class declares; write this on it: {Method}");
-    }
 
     /// <summary>Where the method acts, in AdapterHub's words.</summary>
     /// <param name="compiled">The paths of the host's sites of a kind.</param>
@@ -179,13 +130,4 @@ internal sealed class MethodClaims
         var byName = _paths.Candidates.Count(c => names.Any(n => c.Path == n.name || c.Path.EndsWith("." + n.name, StringComparison.Ordinal)));
         return byName == wanted.Count && names.DistinctBy(n => n.name).Count() == names.Count ? [.. names.Select(n => n.name + n.parts)] : [.. wanted.Select(path => path + parts[path])];
     }
-
-    /// <summary>What to do about parts of which nothing tells where they lie.</summary>
-    private string Unknown(HostClaim claim) =>
-        _paths.Candidates.Where(c => c.IsLinear && claim.Items.Any(i => i.Item.Parts is not null && i.MatchesPath(c) && !i.Matches(c))).Select(c => c.Path).FirstOrDefault() is { } path
-            ? $" {path} {(_paths.PartsOf(path) is { } parts ? $"has the parts {string.Join(", ", parts)}" : "is not known to have parts; write [Fused(…)] on its field")}."
-            : "";
-
-    private IEnumerable<string> SomeLinears() =>
-        _paths.Candidates.Where(c => c.IsLinear).Select(c => c.Path[(c.Path.LastIndexOf('.') + 1)..]).Distinct().Take(12);
 }

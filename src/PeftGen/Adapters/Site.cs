@@ -108,24 +108,29 @@ public sealed class Site
     public (long inputs, long outputs)? FindLinear(string role)
     {
         var wanted = RoleTable.Find(role) ?? throw new ArgumentException($"'{role}' is no role", nameof(role));
-        var below = Owner.named_modules().Select(m => (path: $"{OwnerPath}.{m.name}", sizes: SizesOf(m.module, $"{OwnerPath}.{m.name}"))).Where(m => m.sizes is not null).ToList();
-        return below.Where(l => wanted.Matches(l.path)).Select(l => l.sizes).FirstOrDefault()
+        var below = ModulesBelow(OwnerPath).Select(m => (m.path, sizes: HostSizes.OfLinear(m.module, m.path))).Where(m => m.sizes is not null).ToList();
+        return below.Where(l => wanted.Matches(_creation.Paths.Shape, l.path)).Select(l => l.sizes).FirstOrDefault()
             ?? below.Select(l => (l.sizes, parts: _creation.Paths.PartsOf(l.path) ?? FusedTable.Find(l.path))).Where(l => l.parts?.Contains(role) == true)
                 .Select(l => ((long, long)?)(l.sizes!.Value.inputs, l.sizes.Value.outputs / l.parts!.Count)).FirstOrDefault();
     }
 
-    /// <summary>The sizes of a linear layer; of a class of the user's own that is not known to be one, as its weight and bias show them. Null: they do not.</summary>
-    private static (long inputs, long outputs)? SizesOf(nn.Module module, string path)
+    /// <summary>The modules below a path of the model, each with its own path.</summary>
+    internal IEnumerable<(string path, nn.Module module)> ModulesBelow(string path) => _creation.Paths.ModulesBelow(path);
+
+    /// <summary>Whether what stands at a path has a role of <see cref="RoleTable"/>, whatever its name.</summary>
+    internal bool IsOf(string role, string path) => RoleTable.Find(role)!.Matches(_creation.Paths.Shape, path);
+
+    /// <summary>Whether a path lies within an attention.</summary>
+    internal bool IsInAttention(string path)
     {
-        if (HostLinear.Is(module))
-            return HostLinear.Of(module, path, "the site") is var linear ? (linear.Inputs, linear.Outputs) : null;
-        var parameters = module.named_parameters(recurse: false).ToDictionary(p => p.name, p => p.parameter);
-        if (parameters.GetValueOrDefault("weight") is not { } weight || weight.dim() != 2)
-            return null;
-        var (rows, columns) = (weight.shape[0], weight.shape[1]);
-        var outputs = parameters.GetValueOrDefault("bias") is { } bias && bias.dim() == 1 ? bias.shape[0] : rows == columns ? rows : -1;
-        return outputs == rows ? (columns, rows) : outputs == columns ? (rows, columns) : null;
+        for (var parent = ModelShape.ParentOf(path); parent.Length > 0; parent = ModelShape.ParentOf(parent))
+            if (_creation.Paths.Shape.IsAttention(parent))
+                return true;
+        return false;
     }
+
+    /// <summary>Whether what the site stands beside has a role of <see cref="RoleTable"/>, whatever its name.</summary>
+    internal bool Has(string role) => IsOf(role, Path);
 
     /// <summary>Whether the site is meant by a list of targets, as the whole model resolves it.</summary>
     /// <param name="targets">The list.</param>
@@ -153,5 +158,6 @@ public sealed class Site
     /// <param name="parameter">The parameter's name in the layer, for example <c>bias</c>.</param>
     public bool Covers(string parameter) => _claim.Matches(Path.Length == 0 ? parameter : $"{Path}.{parameter}", isLinear: false);
 
-    private string OwnerPath => Kind is SiteKind.Residual or SiteKind.Attention ? Path : Path.Contains('.') ? Path[..Path.LastIndexOf('.')] : "";
+    /// <summary>The path of <see cref="Owner"/>; empty: it is the model.</summary>
+    internal string OwnerPath => _creation.Paths.PathOf(Owner) ?? ModelShape.ParentOf(Path);
 }

@@ -100,9 +100,9 @@ internal sealed class SequentialLayer : LayerSlot, ISlotGroup
         _slots = slots;
         foreach (var (name, slot) in slots)
             if (lent?.Contains(name) == true)
-                Lend(name, slot);
+                Lend(AdapterNode.InTree(name), slot);
             else
-                register_module(name, slot);
+                register_module(AdapterNode.InTree(name), slot);
     }
 
     public IReadOnlyDictionary<string, LayerSlot> Elements => _slots;

@@ -105,7 +105,7 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
     /// <summary>The only blocks that match, counted as <see cref="LeaveOut"/>; null: all.</summary>
     public IReadOnlyList<int>? Blocks { get; init; }
 
-    /// <summary>For layers: whether it is no mistake if the model has none of them.</summary>
+    /// <summary>Whether it is no mistake if the model has none of them.</summary>
     public bool Optional { get; init; }
 
     /// <summary>How many of the last blocks may match; null: all.</summary>

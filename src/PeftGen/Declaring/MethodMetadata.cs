@@ -31,8 +31,11 @@ public sealed class AdaptsAttribute(SiteKind kind) : Attribute
     /// <summary>For inputs: those that a method of the model has to take, since slots replace them; a model without is an error.</summary>
     public InputRole[] Inputs { get; set; } = [];
 
-    /// <summary>A role of <see cref="RoleTable"/> that a layer below the site has to have, since the method reads its sizes; sites without are an error. Null: none.</summary>
+    /// <summary>A role of <see cref="RoleTable"/> that a layer at or around the site has to have, since the method reads its sizes; sites without any layer that could be it are an error. Null: none.</summary>
     public string? Needs { get; set; }
+
+    /// <summary>The name of a property that, where it is set, says what the layer of <see cref="Needs"/> would show. Null: there is none.</summary>
+    public string? NeedsUnless { get; set; }
 
     /// <summary>Whether a group has only one place for what <see cref="Exclusive"/> names, so that targets that mean two are an error.</summary>
     public bool Single { get; set; }

@@ -44,10 +44,10 @@ public sealed class InputAttribute(InputRole role) : Attribute
 /// <summary>What the inputs of a model are to the slots that need them.</summary>
 public enum InputRole
 {
-    /// <summary>Token ids <c>[batch, tokens]</c>; by name <c>input_ids</c>, <c>ids</c>.</summary>
+    /// <summary>Token ids <c>[batch, tokens]</c>; by name <c>input_ids</c>, <c>token_ids</c>, <c>tokens</c>, <c>ids</c>, <c>idx</c>, in any spelling (<c>inputIds</c>), as for the others.</summary>
     InputIds,
 
-    /// <summary>1 at real tokens, 0 at padding, <c>[batch, tokens]</c>; by name <c>attention_mask</c>, <c>mask</c>.</summary>
+    /// <summary>1 at real tokens, 0 at padding, <c>[batch, tokens]</c>; by name <c>attention_mask</c>, <c>padding_mask</c>, <c>mask</c>.</summary>
     AttentionMask,
 
     /// <summary>Positions <c>[batch, tokens]</c>; by name <c>position_ids</c>.</summary>
@@ -59,7 +59,7 @@ public enum InputRole
     /// <summary>The number of each row's task, <c>[batch]</c>; by name <c>task_ids</c>.</summary>
     TaskIds,
 
-    /// <summary>The segment of each token, <c>[batch, tokens]</c>; by name <c>token_type_ids</c>.</summary>
+    /// <summary>The segment of each token, <c>[batch, tokens]</c>; by name <c>token_type_ids</c>, <c>segment_ids</c>.</summary>
     TokenTypeIds,
 
     /// <summary>What a decoder is fed that reads an encoder's output, <c>[batch, output tokens]</c>; by name <c>decoder_input_ids</c>.</summary>

@@ -1,60 +1,63 @@
 namespace PeftGen;
 
-/// <summary>What a layer is for, under the names that the model families give it.</summary>
+/// <summary>What a layer is for, under the names that people give it.</summary>
+/// <remarks>Names are read as their words, so that <c>_q_proj</c>, <c>qProj</c> and <c>Wq</c> are the same, and in their place: <c>value</c> is a projection where <c>query</c> stands beside it.</remarks>
 public sealed class Role
 {
-    private readonly TargetPattern[] _patterns;
-    private readonly TargetPattern[] _except;
+    private readonly Func<ModelShape, string, bool> _matches;
 
-    internal Role(string name, string patterns, string except = "")
+    internal Role(string name, string example, Func<ModelShape, string, bool> matches)
     {
         Name = name;
-        _patterns = Read(patterns);
-        _except = Read(except);
+        Example = example;
+        _matches = matches;
     }
 
     /// <summary>The role's name, for example <c>ffn_out</c>.</summary>
     public string Name { get; }
 
     /// <summary>One of the names that the families give it, for messages.</summary>
-    internal string Example => _patterns[0].Text;
+    internal string Example { get; }
 
-    /// <summary>Whether the module at a path has this role.</summary>
-    public bool Matches(string path) => _patterns.Any(p => p.Matches(path)) && !_except.Any(p => p.Matches(path));
-
-    private static TargetPattern[] Read(string list) =>
-        list.Split([' '], StringSplitOptions.RemoveEmptyEntries).Select(TargetPattern.Parse).ToArray();
+    /// <summary>Whether what stands at a path of a model has this role.</summary>
+    internal bool Matches(ModelShape model, string path) => path.Length > 0 && model.KindOf(path) != CandidateKind.Parameter && _matches(model, path);
 }
 
-/// <summary>The roles that a target can name, with what the families call them.</summary>
+/// <summary>The roles that a target can name.</summary>
 public static class RoleTable
 {
     /// <summary>The output head, which <c>all-linear</c> leaves out.</summary>
-    public static Role Head { get; } = new("head", "lm_head classifier score embed_out qa_outputs cls.predictions.decoder");
+    public static Role Head { get; } = new("head", "lm_head", Roles.IsHead);
 
     /// <summary>All roles.</summary>
     public static IReadOnlyList<Role> All { get; } =
     [
-        new("q", "q_proj query q_lin wq to_q query_proj SelfAttention.q EncDecAttention.q"),
-        new("k", "k_proj key k_lin wk to_k key_proj SelfAttention.k EncDecAttention.k"),
-        new("v", "v_proj value v_lin wv to_v value_proj SelfAttention.v EncDecAttention.v"),
-        new("o", "o_proj out_proj attention.output.dense out_lin attention.wo self_attn.dense attn.c_proj SelfAttention.o EncDecAttention.o"),
-        new("ffn_in", "gate_proj up_proj gate_up_proj intermediate.dense fc1 c_fc wi wi_0 wi_1 lin1 feed_forward.w1 feed_forward.w3"),
-        new("ffn_out", "down_proj output.dense fc2 mlp.c_proj DenseReluDense.wo lin2 feed_forward.w2", except: "attention.output.dense"),
+        new("q", "q_proj", (model, path) => Roles.IsPart(model, path, "q")),
+        new("k", "k_proj", (model, path) => Roles.IsPart(model, path, "k")),
+        new("v", "v_proj", (model, path) => Roles.IsPart(model, path, "v")),
+        new("o", "o_proj", Roles.IsAttentionOutput),
+        new("ffn_in", "gate_proj", Roles.IsFirstOfFeedForward),
+        new("ffn_out", "down_proj", Roles.IsLastOfFeedForward),
         // What AdapterHub means by 'intermediate' and 'output'; in Llama they lie the other way round.
-        new("hub_intermediate", "intermediate.dense c_fc fc1 down_proj wi wi_1"),
-        new("hub_output", "output.dense mlp.c_proj fc2 up_proj DenseReluDense.wo", except: "attention.output.dense"),
-        new("embed", "embed_tokens word_embeddings wte tok_embeddings embed_in shared"),
-        new("blocks", "layers.* layer.* h.* block.*", except: "block.*.layer.*"),
-        new("embeddings", "embed_tokens drop", except: "decoder.embed_tokens decoder.drop mlp.drop attn.drop"),
-        new("norms", "input_layernorm post_attention_layernorm norm LayerNorm layer_norm layernorm final_layer_norm ln_1 ln_2 ln_f layernorm_before layernorm_after"),
-        new("ffn", "output mlp DenseReluDense feed_forward", except: "attention.output"),
-        new("attention", "attention.output self_attn attn SelfAttention"),
-        new("self_attention", "attention.output self_attn attn SelfAttention layers.*.attention"),
-        new("cross_attention", "EncDecAttention encoder_attn crossattention.output"),
+        new("hub_intermediate", "intermediate.dense", (model, path) => ModelShape.NameOf(path) == "down_proj"
+            || (ModelShape.NameOf(path) is not ("up_proj" or "gate_proj" or "gate_up_proj" or "wi_0") && Roles.IsFirstOfFeedForward(model, path))),
+        new("hub_output", "output.dense", (model, path) => ModelShape.NameOf(path) == "up_proj"
+            || (ModelShape.NameOf(path) != "down_proj" && Roles.IsLastOfFeedForward(model, path))),
+        new("embed", "embed_tokens", Roles.IsTokenEmbedding),
+        new("blocks", "layers.*", Roles.IsBlock),
+        new("embeddings", "embed_tokens", Roles.EndsEmbeddings),
+        new("norms", "input_layernorm", Roles.IsNorm),
+        new("ffn", "mlp", Roles.IsFeedForward),
+        new("attention", "self_attn", Roles.IsSelfAttention),
+        new("self_attention", "self_attn", Roles.IsSelfAttention),
+        new("cross_attention", "encoder_attn", Roles.IsCrossAttention),
         Head,
     ];
 
-    /// <summary>The role of a name; null if there is none.</summary>
-    public static Role? Find(string name) => All.FirstOrDefault(role => role.Name == name);
+    /// <summary>The role that a name has by itself, wherever it may stand; null: it says none.</summary>
+    internal static Role? OfName(string path) =>
+        All.FirstOrDefault(role => role.Name == AttentionNames.PartOf(ModelShape.NameOf(path))) ?? All.FirstOrDefault(role => role.Matches(ModelShape.Empty, path));
+
+    /// <summary>The role of a name, in any case; null if there is none.</summary>
+    public static Role? Find(string name) => All.FirstOrDefault(role => role.Name == name) ?? All.FirstOrDefault(role => Words.Plain(role.Name) == Words.Plain(name));
 }

@@ -7,6 +7,9 @@ public readonly record struct TargetCandidate(string Path, bool IsLinear)
 {
     /// <summary>The parts of a fused layer, in the order of its outputs; null: it is one layer.</summary>
     public IReadOnlyList<string>? Parts { get; init; }
+
+    /// <summary>What it is by its type.</summary>
+    internal CandidateKind Kind { get; init; }
 }
 
 /// <summary>
@@ -111,12 +114,10 @@ public sealed class TargetList : IEquatable<TargetList>
 
     /// <summary>Decides what each target means for a model: a name, or, where nothing has that name, a role.</summary>
     /// <param name="candidates">All modules and parameters of the model.</param>
-    public ResolvedTargets Resolve(IReadOnlyCollection<TargetCandidate> candidates)
-    {
-        var names = new HashSet<string>(candidates.Select(c => c.Path.Substring(c.Path.LastIndexOf('.') + 1)));
-        var items = Items.Select(item => item.Resolve(names)).ToList();
-        return new ResolvedTargets(items);
-    }
+    public ResolvedTargets Resolve(IReadOnlyCollection<TargetCandidate> candidates) => Resolve(new ModelShape(candidates));
+
+    /// <summary>The same, of a model whose shape is known already.</summary>
+    internal ResolvedTargets Resolve(ModelShape model) => new([.. Items.Select(item => item.Resolve(model))]);
 
     /// <inheritdoc/>
     public bool Equals(TargetList? other) => other is not null && Text == other.Text;
@@ -149,13 +150,8 @@ public sealed record TargetItem(TargetPattern? Pattern, int Start, int Length)
     /// <summary>The target as it was written.</summary>
     public string Text => (Pattern?.Text ?? TargetList.AllLinear) + (Parts is null ? "" : $"[{string.Join(",", Parts)}]");
 
-    internal ResolvedItem Resolve(HashSet<string> names)
-    {
-        if (Pattern is null)
-            return new ResolvedItem(this, null);
-        var role = Pattern.IsName && !names.Contains(Pattern.Text) ? RoleTable.Find(Pattern.Text) : null;
-        return new ResolvedItem(this, role);
-    }
+    internal ResolvedItem Resolve(ModelShape model) =>
+        new(this, Pattern is { IsName: true } && !model.Names.Contains(Pattern.Text) ? RoleTable.Find(Pattern.Text) : null) { Model = model };
 }
 
 /// <summary>A target with its meaning in one model.</summary>
@@ -163,6 +159,9 @@ public sealed record TargetItem(TargetPattern? Pattern, int Start, int Length)
 /// <param name="Role">The role that it stands for; null: it is a pattern.</param>
 public sealed record ResolvedItem(TargetItem Item, Role? Role)
 {
+    /// <summary>The model in which roles are looked for.</summary>
+    internal ModelShape? Model { get; init; }
+
     /// <summary>Whether a module or parameter is meant, whole or in parts.</summary>
     public bool Matches(TargetCandidate candidate) =>
         MatchesPath(candidate) ? Item.Parts is not { } wanted || (candidate.Parts is { } parts && wanted.All(parts.Contains)) : IsRoleOfPart(candidate);
@@ -178,9 +177,11 @@ public sealed record ResolvedItem(TargetItem Item, Role? Role)
     public bool MatchesPath(TargetCandidate candidate)
     {
         if (Item.Pattern is null)
-            return candidate.IsLinear && !RoleTable.Head.Matches(candidate.Path);
-        return Role?.Matches(candidate.Path) ?? Item.Pattern.Matches(candidate.Path);
+            return candidate.IsLinear && !RoleTable.Head.Matches(Shape, candidate.Path);
+        return Role?.Matches(Shape, candidate.Path) ?? Item.Pattern.Matches(candidate.Path);
     }
+
+    private ModelShape Shape => Model ?? ModelShape.Empty;
 
     private bool IsRoleOfPart(TargetCandidate candidate) => Role is not null && Item.Parts is null && candidate.Parts?.Contains(Role.Name) == true;
 }

@@ -112,10 +112,11 @@ public class FitDiagnosticTests
     [InlineData("PrefixTuning(4, \"[|attn|]\")", "PrefixTuning")]
     [InlineData("MAM(prefixTargets: \"[|attn|]\", adapterTargets: \"attn\")", "MAM")]
     public void NoKeys(string attribute, string method) => Reports(
-        "PG047", $"{method} needs a layer below Attend with the role 'k', and none there bears a name that tells it, such as k_proj; give the field such a name", attribute, Attending("Linear b = Linear(8, 8)"));
+        "PG047", $"{method} reads the size of a layer with the role 'k' at or around Attend, and no layer there could be it; say it: KeyWidth = 768", attribute, Attending("LayerNorm b = LayerNorm(8)").Replace("Linear a = Linear(8, 8)", "LayerNorm a = LayerNorm(8)", StringComparison.Ordinal));
 
     [Theory]
     [InlineData("Linear k_lin = Linear(8, 8)")]
+    [InlineData("Linear b = Linear(8, 8)")]
     [InlineData("Linear b = Linear(8, 8), qkv = Linear(8, 24)")]
     [InlineData("Linear b = Linear(8, 8); [Name(\"key\")] private readonly Linear other = Linear(8, 8)")]
     [InlineData("Linear b = Linear(8, 8); [Fused(\"q\", \"k\")] private readonly Linear both = Linear(8, 16)")]
@@ -221,7 +222,7 @@ public class FitDiagnosticTests
         }
         """;
 
-    private static string PreNorm { get; } = PostNorm.Replace("other.forward(norm.forward(mlp.forward(x) + x))", "x + mlp.forward(norm.forward(other.forward(x)))", StringComparison.Ordinal);
+    private static string PreNorm { get; } = PostNorm.Replace("other.forward(norm.forward(mlp.forward(x) + x))", "x + mlp.forward(norm.forward(other.forward(x)))", StringComparison.Ordinal).Replace("LayerNorm(Four)", "LayerNorm(Size)", StringComparison.Ordinal).Replace("static readonly long Size", "const long Size", StringComparison.Ordinal);
 
     private static string Reading(string parameters) => $$"""
         public partial class Model : Module<{{string.Concat(parameters.Split(',').Select(_ => "Tensor, "))}}Tensor>

@@ -100,7 +100,7 @@ public sealed class TrainableTokensTests : IDisposable
     public void Tokens_train_in_an_embedding()
     {
         var host = new LayerHost(("embed_tokens", nn.Linear(4, 4)));
-        Assert.StartsWith("embed_tokens: tokens train in an Embedding, and this is a Linear", Assert.Throws<AdapterException>(() => host.Create(new TrainableTokens([1]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("embed_tokens: tokens train in an Embedding, and this is a Linear", Assert.Throws<AdapterException>(() => host.Create(new TrainableTokens([1], "embed_tokens"))).Message, StringComparison.Ordinal);
     }
 
     private LayerHost.Adapter Filled(out Parameter rows)

@@ -46,6 +46,10 @@ public class Bottleneck : AdaptAttribute
     [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
 
+    /// <summary>The width of the states, where the model does not show it: by its norms, embeddings or linear layers. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int Width { get; set; }
+
     /// <summary>
     /// The non-linearity f, by its name in Hugging Face's configurations: relu, gelu, gelu_new, swish, silu, leakyrelu, tanh, sigmoid and others.
     /// Default: relu.
@@ -144,7 +148,7 @@ public class Bottleneck : AdaptAttribute
         .Property(nameof(ResidualBeforeLn), ResidualBeforeLn, defaults.ResidualBeforeLn).Property(nameof(LnBefore), LnBefore, false)
         .Property(nameof(LnAfter), LnAfter, false).Property(nameof(AdapterResidualBeforeLn), AdapterResidualBeforeLn, false)
         .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(Dropout), Dropout, 0.0)
-        .Property(nameof(StochasticDepth), StochasticDepth, defaults.StochasticDepth).Property(nameof(Init), Init, defaults.Init);
+        .Property(nameof(StochasticDepth), StochasticDepth, defaults.StochasticDepth).Property(nameof(Width), Width, 0).Property(nameof(Init), Init, defaults.Init);
 
     /// <summary>Makes one of the two projections.</summary>
     internal virtual Projection Project(Site site, long inputs, long outputs, bool up) => new LinearProjection(site, BottleneckStart.Of(site, Init, outputs, inputs, up));

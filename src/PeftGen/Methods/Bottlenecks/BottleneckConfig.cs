@@ -41,6 +41,7 @@ internal static class BottleneckConfig
         var values = form.With(reduction, reader.Targets(OwnTargets) ?? string.Join(",", Places.Where(place => reader.Bool(place.field, false)).Select(place => place.targets)));
         values.ReductionPattern = pattern;
         values.LeaveOut = reader.Ints("leave_out");
+        values.Width = reader.Int("width", 0);
         values.NonLinearity = reader.Text("non_linearity") ?? "relu";
         (values.Scaling, values.LearnedScaling) = config["scaling"] is JsonValue scaling && scaling.GetValueKind() == JsonValueKind.String
             ? (form.Scaling, Named(Scalings, "scaling", scaling)) : (reader.Double("scaling", 1), LearnedScaling.None);
@@ -91,6 +92,8 @@ internal static class BottleneckConfig
         config[OwnTargets] = Targets(values.Targets);
         config["leave_out"] = ConfigWriter.Ints(values.LeaveOut) ?? [];
         config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);
+        if (values.Width > 0)
+            config["width"] = values.Width;
     }
 
     /// <summary>Writes AdapterHub's own configuration.</summary>

@@ -18,13 +18,14 @@ internal sealed class BottleneckSlot : ResidualSlot
     private readonly Gate? _gate;
     private readonly DropoutSource _masks;
     private readonly bool _hostHasNorm;
+    private readonly long _dim;
 
     public BottleneckSlot(Site site, Bottleneck values) : base(site.Path)
     {
         _values = values.Copy();
         _masks = site.Dropout;
         _hostHasNorm = !ReferenceEquals(site.Host.Module, site.Owner);
-        var dim = WidthOf(site);
+        var dim = _dim = StateWidth.Of(site, values.Width, values);
         _nonLinearity = NonLinearity.Of(values.NonLinearity, site.Path);
         Require(values.Dropout is >= 0 and < 1, nameof(values.Dropout), values.Dropout, "a probability of at least 0 and less than 1");
         Require(values.StochasticDepth is >= 0 and < 1, nameof(values.StochasticDepth), values.StochasticDepth, "a probability of at least 0 and less than 1");
@@ -43,17 +44,6 @@ internal sealed class BottleneckSlot : ResidualSlot
             register_module("gate", _gate = new Gate(site, dim, GateSites.OfResidual(site), values.Pooling));
     }
 
-    /// <summary>The width of the model: the norm's after the sum, that of a norm in the block, or of what the sub-layer's last linear layer puts out.</summary>
-    private static long WidthOf(Site site)
-    {
-        var norms = RoleTable.Find("norms")!;
-        var inBlock = site.Owner.named_children().Where(child => norms.Matches($"{site.Path}.{child.name}")).Select(child => child.module);
-        return inBlock.Prepend(site.Host.Module).SelectMany(norm => norm.named_parameters(recurse: false)).Select(p => p.parameter).FirstOrDefault(p => p.dim() == 1)?.shape[0]
-            ?? (site.FindLinear("ffn_out") ?? site.FindLinear("o"))?.outputs ?? throw new AdapterException(
-                $"{site.Path}: the width of the residual is not to be seen: no norm follows it, and in the class that adds it neither a norm nor a linear layer bears a name " +
-                "that tells, such as layer_norm, down_proj or o_proj.");
-    }
-
     private void Require(bool holds, string name, double found, string expected)
     {
         if (!holds)
@@ -62,6 +52,8 @@ internal sealed class BottleneckSlot : ResidualSlot
 
     public override Tensor forward(ResidualCall call, Tensor h, Tensor r)
     {
+        if (h.shape[^1] != _dim)
+            throw new AdapterException($"{Path}: the states are {h.shape[^1]} wide, and the adapter was made for {_dim}. Say it: [{_values.GetType().Name}(Width = {h.shape[^1]})].");
         using var x = Input(call, h, r);
         using var state = State(call, x, h, r);
         return Output(call, state, r, h.dtype);

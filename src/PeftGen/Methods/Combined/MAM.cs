@@ -23,7 +23,7 @@ public sealed class MAM(
     public double Reduction { get; } = reduction;
 
     /// <summary>The modules whose attention has a prefix.</summary>
-    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k", NeedsUnless = nameof(KeyWidth))]
     public string PrefixTargets { get; } = prefixTargets;
 
     /// <summary>The modules whose residual sites have an adapter.</summary>
@@ -41,16 +41,24 @@ public sealed class MAM(
     [InRange(-1e9, 1e9)]
     public double Scaling { get; set; } = 4;
 
+    /// <summary>The width of the states, where the model does not show it; see <see cref="Bottleneck.Width"/>. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int Width { get; set; }
+
+    /// <summary>The width of the keys, where the model does not show it; see <see cref="PrefixTuning.KeyWidth"/>. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int KeyWidth { get; set; }
+
     /// <inheritdoc/>
     protected override IEnumerable<AdaptAttribute> MakeParts() =>
     [
-        new PrefixTuning(Length, PrefixTargets, Positions) { Projection = Projection, Group = Group },
-        new ParallelAdapter(Reduction, AdapterTargets) { Scaling = Scaling, Group = Group },
+        new PrefixTuning(Length, PrefixTargets, Positions) { Projection = Projection, KeyWidth = KeyWidth, Group = Group },
+        new ParallelAdapter(Reduction, AdapterTargets) { Width = Width, Scaling = Scaling, Group = Group },
     ];
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(MAM))
         .Argument("length", Length, 30).Argument("reduction", Reduction, 2.0).Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
         .Property(nameof(Projection), Projection, 800).Property(nameof(Positions), Positions, PrefixPositions.Unmoved).Property(nameof(Scaling), Scaling, 4.0)
-        .Common(this).ToString();
+        .Property(nameof(Width), Width, 0).Property(nameof(KeyWidth), KeyWidth, 0).Common(this).ToString();
 }

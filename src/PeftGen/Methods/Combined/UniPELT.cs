@@ -41,7 +41,7 @@ public sealed class UniPELT(
     public string? LoraTargets { get; } = loraTargets;
 
     /// <summary>The modules whose attention has a prefix; null: none.</summary>
-    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k", NeedsUnless = nameof(KeyWidth))]
     public string? PrefixTargets { get; } = prefixTargets;
 
     /// <summary>The modules whose residual sites have an adapter; null: none.</summary>
@@ -59,15 +59,23 @@ public sealed class UniPELT(
     /// <summary>Over which tokens the gates take their means. Default: real ones; all, padding too, as AdapterHub and the authors' code do, makes outputs depend on the padding of the batch.</summary>
     public GatePooling Pooling { get; set; } = GatePooling.Masked;
 
+    /// <summary>The width of the states, where the model does not show it; see <see cref="Bottleneck.Width"/>. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24), OnlyWith(nameof(AdapterTargets))]
+    public int Width { get; set; }
+
+    /// <summary>The width of the keys, where the model does not show it; see <see cref="PrefixTuning.KeyWidth"/>. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24), OnlyWith(nameof(PrefixTargets))]
+    public int KeyWidth { get; set; }
+
     /// <inheritdoc/>
     protected override IEnumerable<AdaptAttribute> MakeParts()
     {
         if (PrefixTargets is null && AdapterTargets is null && LoraTargets is null)
             throw new AdapterException($"{this} names none of its parts, expected targets of the prefix, the adapter or LoRA.");
         if (PrefixTargets is not null)
-            yield return new PrefixTuning(Length, PrefixTargets, Positions) { Projection = Projection, Gated = true, Pooling = Pooling, Group = Group };
+            yield return new PrefixTuning(Length, PrefixTargets, Positions) { Projection = Projection, KeyWidth = KeyWidth, Gated = true, Pooling = Pooling, Group = Group };
         if (AdapterTargets is not null)
-            yield return new Bottleneck(Reduction, AdapterTargets) { Gated = true, Pooling = Pooling, Group = Group };
+            yield return new Bottleneck(Reduction, AdapterTargets) { Width = Width, Gated = true, Pooling = Pooling, Group = Group };
         if (LoraTargets is not null)
             yield return new LoRA(Rank, targets: LoraTargets) { Gated = true, Pooling = Pooling, Group = Group };
     }
@@ -77,5 +85,5 @@ public sealed class UniPELT(
         .Argument("rank", Rank, 8).Argument("length", Length, 10).Argument("reduction", Reduction, 16.0)
         .Argument("loraTargets", LoraTargets, "q,v").Argument("prefixTargets", PrefixTargets, "**").Argument("adapterTargets", AdapterTargets, "ffn")
         .Property(nameof(Projection), Projection, 512).Property(nameof(Positions), Positions, PrefixPositions.Unmoved)
-        .Property(nameof(Pooling), Pooling, GatePooling.Masked).Common(this).ToString();
+        .Property(nameof(Pooling), Pooling, GatePooling.Masked).Property(nameof(Width), Width, 0).Property(nameof(KeyWidth), KeyWidth, 0).Common(this).ToString();
 }

@@ -83,5 +83,5 @@ internal static class GateSites
     public static string OfResidual(Site site) => Has(site, "self_attention") ? "mh_adapter" : Has(site, "cross_attention") ? "cross_adapter" : "output_adapter";
 
     // The role itself: as a target, 'attention' would mean the modules of that name where a model has them.
-    private static bool Has(Site site, string role) => RoleTable.Find(role)!.Matches(site.Path);
+    private static bool Has(Site site, string role) => site.Has(role);
 }

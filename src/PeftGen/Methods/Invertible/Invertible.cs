@@ -42,6 +42,10 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     [OneOf(Methods.NonLinearity.Names)]
     public string NonLinearity { get; set; } = "relu";
 
+    /// <summary>The width of the states, where the model does not show it: by its norms, embeddings or linear layers. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int Width { get; set; }
+
     /// <inheritdoc/>
     public override bool CanMerge => false;
 
@@ -69,7 +73,7 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     {
         var reader = new ConfigReader(config);
         if (!config.ContainsKey("architecture"))
-            return new Invertible(reader.Double("reduction", 2), reader.Targets("target_modules") ?? Embeddings, reader.Targets("inverse_modules")) { NonLinearity = reader.Text("non_linearity") ?? "relu" };
+            return new Invertible(reader.Double("reduction", 2), reader.Targets("target_modules") ?? Embeddings, reader.Targets("inverse_modules")) { NonLinearity = reader.Text("non_linearity") ?? "relu", Width = reader.Int("width", 0) };
         if (reader.Text("inv_adapter") is var form && form != "nice")
             throw new AdapterException($"'inv_adapter' is \"{form}\", expected \"nice\". (\"glow\" splits the tokens in place of the channels and fails in AdapterHub itself.)");
         return new Invertible(reader.Double("inv_adapter_reduction_factor", 2)) { NonLinearity = reader.Text("non_linearity") ?? "relu" };
@@ -82,6 +86,8 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
         config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
         config["inverse_modules"] = Inverse is null ? null : ConfigWriter.Targets(TargetList.Parse(Inverse), Inverse.Split(','));
         config["non_linearity"] = NonLinearity;
+        if (Width > 0)
+            config["width"] = Width;
     }
 
     /// <inheritdoc/>
@@ -98,5 +104,5 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(Invertible))
         .Argument("reduction", Reduction, 2.0).Argument("targets", Targets, Embeddings).Argument("inverse", Inverse, MaskedHeads)
-        .Property(nameof(NonLinearity), NonLinearity, "relu").Common(this).ToString();
+        .Property(nameof(NonLinearity), NonLinearity, "relu").Property(nameof(Width), Width, 0).Common(this).ToString();
 }

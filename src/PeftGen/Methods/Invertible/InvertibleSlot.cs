@@ -9,7 +9,7 @@ internal sealed class InvertibleSlot : OutputSlot
 
     public InvertibleSlot(Site site, Invertible values) : base(site.Path)
     {
-        var dim = StateWidth.Of(site);
+        var dim = StateWidth.Of(site, values.Width, values);
         _coupling = site.Share(Invertible.Part, () => new Coupling(site, dim, values)).RequireWidth(site.Path, dim);
         _coupling.StandAt(site.Path);
     }

@@ -139,9 +139,9 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
         List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true, LeaveOut = LeaveOut }];
         if (Bias == LoRABias.All)
-            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Biases));
+            claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Biases) { Optional = true });
         if (Bias == LoRABias.LoraOnly)
-            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Parameter = "bias", LeaveOut = LeaveOut });
+            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Optional = true, Parameter = "bias", LeaveOut = LeaveOut });
         if (TrainableTokens is { Length: > 0 })
             claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens) { Exclusive = TrainedTokensSlot.Kind }, PeftGen.TrainableTokens.TiedHeads]);
         return claims;

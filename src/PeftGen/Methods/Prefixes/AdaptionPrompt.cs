@@ -34,7 +34,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
     public int Layers { get; } = layers;
 
     /// <summary>The modules whose attention is adapted.</summary>
-    [Adapts(SiteKind.Attention, Exclusive = Kind, Needs = "k")]
+    [Adapts(SiteKind.Attention, Exclusive = Kind)]
     public string Targets { get; } = targets;
 
     /// <summary>Whether what is read from the prompt is added without the output projection, as HF PEFT does on GPT-2. Default: no.</summary>

@@ -38,6 +38,7 @@ internal static class PrefixConfig
             Projection = projected ? config.Int("encoder_hidden_size", 0) : 0,
             ProjectionInput = projected ? config.Int("token_dim", 0) : 0,
             Slices = crossing ? PrefixSlices.AsHuggingFaceT5 : PrefixSlices.Own,
+            KeyWidth = config.Int("key_width", 0),
             TaskType = config.Text("task_type"),
         };
     }
@@ -104,6 +105,7 @@ internal static class PrefixConfig
             Dropout = config.Dropout("dropout", 0),
             LeaveOut = config.Ints("leave_out"),
             Slices = config.Choice("slices", PrefixSlices.Own),
+            KeyWidth = config.Int("key_width", 0),
             TaskType = config.Text("task_type"),
         };
 
@@ -113,6 +115,8 @@ internal static class PrefixConfig
             WriteHuggingFace(config, values);
         else
             WriteOwn(config, values);
+        if (values.KeyWidth > 0)
+            config["key_width"] = values.KeyWidth;
         if (values.TaskType is not null)
             config["task_type"] = values.TaskType;
         config.TryAdd(WholeModules.Field, null);

@@ -28,7 +28,7 @@ internal sealed class PrefixSlot : AttentionSlot
         _table = site.Share($"{place.Base.Replace('.', '_')}{place.PrefixName}", () => new PrefixTable(place, values));
         _layer = _table.Add(site, values);
         if (values.Gated)
-            register_module("gate", _gate = new Gate(site, (site.FindLinear("q") ?? site.FindLinear("k"))!.Value.inputs, place.PrefixName, values.Pooling, values.SharedGate ? 1 : 2));
+            register_module("gate", _gate = new Gate(site, site.FindLinear("q")?.inputs ?? KeySizes.Of(site, values.KeyWidth, values).inputs, place.PrefixName, values.Pooling, values.SharedGate ? 1 : 2));
     }
 
     public override (Tensor k, Tensor v, Tensor? mask) forward(ForwardContext context, Tensor x, Tensor q, Tensor k, Tensor v, Tensor? mask)

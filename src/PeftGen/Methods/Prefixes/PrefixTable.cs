@@ -49,8 +49,7 @@ internal sealed class PrefixTable : Slot
     /// <exception cref="AdapterException">It does not fit the layers before.</exception>
     public int Add(Site site, PrefixTuning values)
     {
-        var (inputs, width) = site.FindLinear("k") ?? throw new AdapterException(
-            $"{site.Path}: the size of the keys is not to be seen: no linear layer of this module bears a name that keys have, such as k_proj, key or c_attn.");
+        var (inputs, width) = KeySizes.Of(site, values.KeyWidth, values);
         if (values != _values || (_layers > 0 && width != _width))
             throw new AdapterException(
                 $"{site.Path}: found keys {width} wide and a prefix of {values.Length}, expected {(_layers > 0 ? _width : width)} and {_values.Length} as in the layers before, since one table holds all prefixes. " +
@@ -84,7 +83,7 @@ internal sealed class PrefixTable : Slot
         var (heads, size) = (own.shape[1], own.shape[3]);
         Heads = _width / size;
         if (Heads == 0 || _width % size != 0 || heads % Heads != 0)
-            throw new AdapterException($"{Path}: the prefix is {_width} wide, and the keys have {heads} heads of {size} numbers. Create or load the adapter on this model.");
+            throw new AdapterException($"{Path}: the prefix is {_width} wide, and the keys have {heads} heads of {size} numbers. Create or load the adapter on this model, or say the width: [PrefixTuning(KeyWidth = {heads * size})].");
         var numbers = _encoder is null ? (Tensor)this[Values] : context.Share(this, _encoder.forward);
         var slice = _values.Slices == PrefixSlices.Own ? (2 * layer) + value : ((4 * layer) + value) % (2 * _layers);
         using var table = numbers.view(_values.Length, 2 * _layers, Heads, size);

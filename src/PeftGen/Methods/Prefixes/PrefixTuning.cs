@@ -26,7 +26,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public int Length { get; } = length;
 
     /// <summary>The modules whose attention is adapted.</summary>
-    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k")]
+    [Adapts(SiteKind.Attention, Exclusive = PrefixTable.Kind, Needs = "k", NeedsUnless = nameof(KeyWidth))]
     public string Targets { get; } = targets;
 
     /// <summary>Where the text stands.</summary>
@@ -39,6 +39,10 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     /// <summary>The width of the embedding that enters the <see cref="Projection"/>; 0: that of the attention's input. Default: 0.</summary>
     [InRange(0, 1 << 20), OnlyWith(nameof(Projection))]
     public int ProjectionInput { get; set; }
+
+    /// <summary>The width of the keys, all heads together, where the model does not show it by a linear layer that makes them. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int KeyWidth { get; set; }
 
     /// <summary>Whether a learned gate for each example and layer multiplies the prefix.</summary>
     public bool Gated { get; set; }
@@ -99,7 +103,7 @@ public sealed class PrefixTuning([InRange(1, 65536)] int length = 30, string tar
     public override string ToString() => new AttributeText(nameof(PrefixTuning))
         .Argument("length", Length, 30).Argument("targets", Targets, "**").Argument("positions", Positions, PrefixPositions.Shifted)
         .Property(nameof(Projection), Projection, 0).Property(nameof(ProjectionInput), ProjectionInput, 0)
-        .Property(nameof(Gated), Gated, false).Property(nameof(SharedGate), SharedGate, true).Property(nameof(Pooling), Pooling, GatePooling.All)
+        .Property(nameof(KeyWidth), KeyWidth, 0).Property(nameof(Gated), Gated, false).Property(nameof(SharedGate), SharedGate, true).Property(nameof(Pooling), Pooling, GatePooling.All)
         .Property(nameof(Dropout), Dropout, 0.0).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Slices), Slices, PrefixSlices.Own)
         .Property(nameof(TaskType), TaskType).Common(this).ToString();
 }

@@ -47,7 +47,7 @@ internal sealed class AttentionPrompt : Slot
             throw new AdapterException($"{site.Path}: the block has another attention, {_attention}, and the method is for blocks with one. Name the one that is meant.");
         _attention = site.Path;
         var (inputs, _) = site.FindLinear("k") ?? throw new AdapterException(
-            $"{site.Path}: no linear layer of this module bears a name that keys have, such as k_proj, key or c_attn, and the prompt has to go through it.");
+            $"{site.Path}: no linear layer of this module is known to make keys, and the prompt has to go through it. Call it k_proj, or write [Name(\"k_proj\")] on its field.");
         Learn(Vectors, Start.Normal(site, 1, 1, _length, inputs));
         Learn(GateName, site.Zeros(1));
     }

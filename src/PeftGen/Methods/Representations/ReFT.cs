@@ -35,6 +35,10 @@ public abstract class ReFT : AdaptAttribute
     [Adapts(SiteKind.Output)]
     public string Targets { get; }
 
+    /// <summary>The width of the states, where the model does not show it: by its norms, embeddings or linear layers. Default: as the model shows it.</summary>
+    [InRange(0, 1 << 24)]
+    public int Width { get; set; }
+
     /// <summary>Numbers of the blocks that change, counted from 0 through all stacks of blocks, so that a decoder's come after the encoder's; null: all.</summary>
     [InRange(0, 65536), Blocks(nameof(Targets))]
     public int[]? Layers { get; set; }
@@ -84,5 +88,5 @@ public abstract class ReFT : AdaptAttribute
     private protected AttributeText Text() => new AttributeText(GetType().Name)
         .Argument("rank", Rank, ReFTConfig.Rank).Argument("prefixPositions", PrefixPositions, ReFTConfig.Prefix).Argument("suffixPositions", SuffixPositions, ReFTConfig.Suffix)
         .Argument("targets", Targets, ReFTConfig.Targets).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Tied), Tied, false).Property(nameof(NonLinearity), NonLinearity)
-        .Property(nameof(Dropout), Dropout, ReFTConfig.Dropout).Common(this);
+        .Property(nameof(Dropout), Dropout, ReFTConfig.Dropout).Property(nameof(Width), Width, 0).Common(this);
 }

@@ -47,6 +47,7 @@ internal readonly struct ReFTConfig(JsonObject json)
         values.Tied = _config.Bool("tied_weights", false);
         values.NonLinearity = _config.Text("non_linearity");
         values.Dropout = _config.Dropout("dropout", Dropout);
+        values.Width = _config.Int("width", 0);
         return values;
     }
 
@@ -59,6 +60,8 @@ internal readonly struct ReFTConfig(JsonObject json)
         config[Subtracts] = values.Subtracts;
         config[Base] = values.HasBase;
         config[Idle] = values.HasIdleUnits;
+        if (values.Width > 0)
+            config["width"] = values.Width;
     }
 
     /// <summary>Writes AdapterHub's configuration.</summary>

@@ -13,7 +13,7 @@ internal sealed class ReFTSlot : OutputSlot
 
     public ReFTSlot(Site site, ReFT values) : base(site.Path)
     {
-        _dim = StateWidth.Of(site);
+        _dim = StateWidth.Of(site, values.Width, values);
         if (values.Rank < 1 || values.Rank > _dim)
             throw new AdapterException($"{Path}: rank is {values.Rank}, expected 1 to the width of the states, {_dim}.");
         if (values.PrefixPositions < 0 || values.SuffixPositions < 0 || values.PrefixPositions + values.SuffixPositions == 0)
