@@ -127,7 +127,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
             }
 
             Leave(origin, Runners.OfArgument(Flow, call, parameter, value, origin));
-            if (parameter is not null && CarrierTypes.IsSource(call.Target.OriginalDefinition))
+            if (parameter is not null && Flow.Types.IsSource(call.Target.OriginalDefinition))
                 foreach (var kept in Flow.Summary(call.Target, parameter.Ordinal).KeptIn)
                     Leave(origin, Flow.OfKept(kept), isKept: true);
             else if (HelperFlow.StaticOf(call.Instance) is { } list)
@@ -163,7 +163,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
     private void JudgeKept(IOperation target, IOperation value)
     {
         var own = FieldOf(target);
-        if (own is not null && !isConstructor && KeepsCode(TypeOfMember(own)) && value.Syntax is ExpressionSyntax code && value.DescendantsAndSelf().Any(o => o is IAnonymousFunctionOperation or IMethodReferenceOperation))
+        if (own is not null && !isConstructor && KeepsCode(Unconverted(value).Type) && value.Syntax is ExpressionSyntax code && value.DescendantsAndSelf().Any(o => o is IAnonymousFunctionOperation or IMethodReferenceOperation))
             Uses.Add(new KeptUse(code, own.Name));
         if (OriginOf(value) is not { } origin || value.Syntax is not ExpressionSyntax syntax)
             return;
@@ -174,16 +174,18 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
             return;
         if (origin.Tie == Tie.Weight)
             Leave(origin, [new Sink(own)], isKept: true);
+        else if (origin.Tie == Tie.Itself && Flow.IsModules(Unconverted(value).Type) && target.Type is { TypeKind: TypeKind.Interface })
+            return; // What calls the module through its interface is found where it does.
         else if (type.Find(own) is not { } child)
             held[own] = new Held(origin.As(Tie.Holder), syntax);
         else if (child.Shape != ChildShape.Parameter && target is IMemberReferenceOperation { Instance: IInstanceReferenceOperation } && (origin.Tie == Tie.Holder || origin.Seed is IMemberReferenceOperation seed && !SymbolEqualityComparer.Default.Equals(seed.Member.OriginalDefinition, own)))
             Leave(origin, [new Sink(own) { Field = (type.Lineage.First(t => t.Own.Contains(child)), child) }], isKept: true);
     }
 
-    private static bool KeepsCode(ITypeSymbol? type) => type is { TypeKind: TypeKind.Delegate or TypeKind.Interface } or INamedTypeSymbol { Name: "Lazy" or "List" or "Dictionary" or "Queue" or "Stack" } or IArrayTypeSymbol { ElementType.TypeKind: TypeKind.Delegate }
-        && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && CarrierTypes.IsSource(type);
+    private bool KeepsCode(ITypeSymbol? type) => type is { TypeKind: TypeKind.Delegate or TypeKind.Interface } or INamedTypeSymbol { Name: "Lazy" or "List" or "Dictionary" or "Queue" or "Stack" } or IArrayTypeSymbol { ElementType.TypeKind: TypeKind.Delegate }
+        && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && Flow.Types.IsSource(type);
 
-    private static ITypeSymbol? TypeOfMember(ISymbol member) => member switch { IFieldSymbol field => field.Type, IPropertySymbol property => property.Type, IEventSymbol @event => @event.Type, _ => null };
+    private static IOperation Unconverted(IOperation value) => value is IConversionOperation { IsImplicit: true } conversion ? Unconverted(conversion.Operand) : value;
 
     // A weight that only its own starts see is no loss.
     private bool IsReadByOthers(ISymbol field) => SourceOrder.PartsOf(type.Symbol).SelectMany(p => p.Members).Where(m => m is MethodDeclarationSyntax or PropertyDeclarationSyntax)
