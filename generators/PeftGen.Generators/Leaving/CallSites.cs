@@ -29,6 +29,9 @@ internal sealed class CallSites(SemanticModel model)
             case IObjectCreationOperation { Constructor: { } constructor } creation:
                 yield return new CallSite(creation, constructor, null, [.. creation.Arguments.Select(a => (a.Parameter, a.Value))]);
                 break;
+            case IMethodReferenceOperation { Method: { IsExtensionMethod: true } extension, Instance: { } extended } reference:
+                yield return new CallSite(reference, extension.ReducedFrom ?? extension, null, [((extension.ReducedFrom ?? extension).Parameters[0], extended)]);
+                break;
             case IMethodReferenceOperation reference:
                 yield return new CallSite(reference, reference.Method, reference.Instance, []);
                 break;

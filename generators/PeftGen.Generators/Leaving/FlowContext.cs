@@ -36,8 +36,8 @@ internal sealed class FlowContext(ModelGraph graph, Func<SyntaxTree, SemanticMod
             summary.Sinks.Add(new Sink(definition));
         foreach (var body in BodiesOf(definition))
             new HelperFlow(this, body, definition, parameter < 0 ? null : definition.Parameters[parameter], null, summary).Run();
-        if (IsPrimary(definition))
-            ReadPrimary(definition, definition.Parameters[Math.Max(parameter, 0)], summary);
+        if (parameter >= 0 && IsPrimary(definition))
+            ReadPrimary(definition, definition.Parameters[parameter], summary);
         return summary;
     }
 

@@ -163,7 +163,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
     private void JudgeKept(IOperation target, IOperation value)
     {
         var own = FieldOf(target);
-        if (own is not null && !isConstructor && KeepsCode(TypeOfMember(own)) && value.Syntax is ExpressionSyntax code && value.DescendantsAndSelf().Any(o => o is IAnonymousFunctionOperation or IMethodReferenceOperation))
+        if (own is not null && !isConstructor && KeepsCode(Unconverted(value).Type) && value.Syntax is ExpressionSyntax code && value.DescendantsAndSelf().Any(o => o is IAnonymousFunctionOperation or IMethodReferenceOperation))
             Uses.Add(new KeptUse(code, own.Name));
         if (OriginOf(value) is not { } origin || value.Syntax is not ExpressionSyntax syntax)
             return;
@@ -183,7 +183,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
     private static bool KeepsCode(ITypeSymbol? type) => type is { TypeKind: TypeKind.Delegate or TypeKind.Interface } or INamedTypeSymbol { Name: "Lazy" or "List" or "Dictionary" or "Queue" or "Stack" } or IArrayTypeSymbol { ElementType.TypeKind: TypeKind.Delegate }
         && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && CarrierTypes.IsSource(type);
 
-    private static ITypeSymbol? TypeOfMember(ISymbol member) => member switch { IFieldSymbol field => field.Type, IPropertySymbol property => property.Type, IEventSymbol @event => @event.Type, _ => null };
+    private static IOperation Unconverted(IOperation value) => value is IConversionOperation { IsImplicit: true } conversion ? Unconverted(conversion.Operand) : value;
 
     // A weight that only its own starts see is no loss.
     private bool IsReadByOthers(ISymbol field) => SourceOrder.PartsOf(type.Symbol).SelectMany(p => p.Members).Where(m => m is MethodDeclarationSyntax or PropertyDeclarationSyntax)

@@ -16,7 +16,8 @@ public class HandedOnTests
     [InlineData("[|Help.RunObject(q_proj, x)|]")]
     [InlineData("[|Help.RunModule(q_proj, x)|]")]
     [InlineData("[|Help.RunModule(this, x)|]")]
-    [InlineData("[|Help.RunParams(x, q_proj)|]")]
+    [InlineData("((Func<Tensor, Tensor>)[|q_proj.Call|])(x)")]
+    [InlineData("[|Help.RunParams(x, plain, q_proj)|]")]
     [InlineData("[|Help.RunOf(() => q_proj, x)|]")]
     [InlineData("[|Help.RunDynamic(q_proj, x)|]")]
     [InlineData("[|Help.Generic(q_proj, x)|]")]
@@ -140,6 +141,10 @@ public class HandedOnTests
     {
         var generated = Generated.From(LeavingModel.Source(forward, """
             private readonly List<string> names = [];
+            private IReadOnlyList<Tensor>? outputs;
+
+            public void Remember(Tensor x) => outputs = new[] { x }.Select(y => q_proj.forward(y)).ToList();
+
             private readonly Sampler sampler;
             private readonly Box box;
 
