@@ -136,7 +136,7 @@ internal sealed class CallSites(SemanticModel model)
     {
         while (value is IConversionOperation { IsImplicit: true } conversion)
             value = conversion.Operand;
-        for (var type = value.Type; type is not null && CarrierTypes.IsSource(type); type = type.BaseType)
+        for (var type = value.Type; type is not null && !type.DeclaringSyntaxReferences.IsEmpty; type = type.BaseType)
             foreach (var method in names.SelectMany(n => type.GetMembers(n)).OfType<IMethodSymbol>().Where(m => m.Parameters.Length == 0 || (m.Parameters.Length == 1 && m.IsOverride)))
                 yield return method;
     }

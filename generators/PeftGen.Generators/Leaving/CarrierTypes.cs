@@ -80,6 +80,6 @@ internal sealed class CarrierTypes(ModelGraph graph)
         assembly is null || assembly.Name is "PeftGen" or "mscorlib" or "netstandard" || assembly.Name.StartsWith("System", StringComparison.Ordinal)
         || assembly.Name.StartsWith("Microsoft.", StringComparison.Ordinal) || assembly.Name.StartsWith("TorchSharp", StringComparison.Ordinal);
 
-    /// <summary>Whether code of a symbol can be looked into.</summary>
-    public static bool IsSource(ISymbol symbol) => !symbol.DeclaringSyntaxReferences.IsEmpty;
+    /// <summary>Whether code of a symbol can be looked into: an editor has that of referenced projects too, which are not compiled here.</summary>
+    public bool IsSource(ISymbol symbol) => !symbol.DeclaringSyntaxReferences.IsEmpty && SymbolEqualityComparer.Default.Equals(symbol.ContainingAssembly, graph.Compilation.Assembly);
 }

@@ -48,7 +48,7 @@ internal sealed class FlowContext(ModelGraph graph, Func<SyntaxTree, SemanticMod
             return sinks;
         _kept[member] = sinks = [];
         // The class's own modules are met by their places.
-        if (member.ContainingType is not { } type || !CarrierTypes.IsSource(type) || Graph.ClassOf(type) is not null)
+        if (member.ContainingType is not { } type || !Types.IsSource(type) || Graph.ClassOf(type) is not null)
             return sinks;
         var summary = new Summary();
         foreach (var method in type.GetMembers().OfType<IMethodSymbol>())

@@ -103,11 +103,11 @@ internal sealed class HelperFlow(FlowContext flow, IOperation body, IMethodSymbo
         foreach (var (taken, value) in call.Arguments)
             if (OriginOf(value) is { Tie: not Tie.Weight })
             {
-                if (StaticOf(call.Instance) is { } list && !CarrierTypes.IsSource(call.Target.OriginalDefinition))
+                if (StaticOf(call.Instance) is { } list && !Flow.Types.IsSource(call.Target.OriginalDefinition))
                     yield return list;
-                if (call.Instance is IMemberReferenceOperation { Instance: IInstanceReferenceOperation, Member: IFieldSymbol or IPropertySymbol } && !CarrierTypes.IsSource(call.Target.OriginalDefinition))
+                if (call.Instance is IMemberReferenceOperation { Instance: IInstanceReferenceOperation, Member: IFieldSymbol or IPropertySymbol } && !Flow.Types.IsSource(call.Target.OriginalDefinition))
                     summary.Keeps = true;
-                if (CarrierTypes.IsSource(call.Target.OriginalDefinition) && taken is not null && Flow.Summary(call.Target, taken.Ordinal) is var inner)
+                if (Flow.Types.IsSource(call.Target.OriginalDefinition) && taken is not null && Flow.Summary(call.Target, taken.Ordinal) is var inner)
                 {
                     summary.Keeps |= inner.Keeps && (call.Instance is IInstanceReferenceOperation || call.Operation.Parent is IExpressionStatementOperation { Parent: IConstructorBodyOperation });
                     foreach (var kept in inner.KeptIn)

@@ -164,7 +164,7 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
     private Origin? ResultOf(CallSite call)
     {
         var (method, result) = (call.Target, call.Target.MethodKind == MethodKind.Constructor ? call.Target.ContainingType : call.Target.ReturnType);
-        if (Flow.Graph.Known.IsModule(method.ContainingType) && call.Instance is not null && !CarrierTypes.IsSource(method))
+        if (Flow.Graph.Known.IsModule(method.ContainingType) && call.Instance is not null && !Flow.Types.IsSource(method))
             return OfModule(call, result);
         if (ResultOfOwn(call) is { } own)
             return own;
@@ -172,7 +172,7 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
             return handed;
         if (call.Instance is null || OriginOf(call.Instance) is not { } instance)
             return null;
-        if (!CarrierTypes.IsSource(method.OriginalDefinition))
+        if (!Flow.Types.IsSource(method.OriginalDefinition))
             return instance.Tie == Tie.Weight && Flow.Types.IsTensor(call.Instance.Type) ? null : instance.Tie == Tie.Holder && Flow.IsModules(result) ? instance.As(Tie.Itself) : instance;
         var of = Flow.Summary(method, -1);
         return of.ReturnsWeight && Flow.Types.IsTensor(result) ? instance.As(Tie.Weight) : of.Returns ? Flow.IsModules(result) ? instance.As(Tie.Itself) : instance : null;
@@ -184,7 +184,7 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
         var method = call.Target;
         if (OriginOf(value) is not { } origin || (IsOwn(method) && origin.Tie != Tie.Holder))
             return null;
-        if (!CarrierTypes.IsSource(method.OriginalDefinition))
+        if (!Flow.Types.IsSource(method.OriginalDefinition))
             return origin.Tie == Tie.Weight ? (Flow.Types.IsTensor(value.Type) && Flow.Types.IsTensor(result) ? null : origin)
                 : IsTakenFrom(method, result) || Flow.Types.HoldsTensors(result) ? origin : origin.As(Tie.Holder);
         var summary = Flow.Summary(method, parameter?.Ordinal ?? -1);
@@ -277,7 +277,7 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
         {
             if (call.TargetMethod.MethodKind == MethodKind.LocalFunction && OriginOf(argument.Value) is { } handed && argument.Parameter is { } parameter)
                 Mark(parameter.OriginalDefinition, handed);
-            if ((argument.Value as IDelegateCreationOperation)?.Target is IAnonymousFunctionOperation lambda && !CarrierTypes.IsSource(call.TargetMethod.OriginalDefinition))
+            if ((argument.Value as IDelegateCreationOperation)?.Target is IAnonymousFunctionOperation lambda && !Flow.Types.IsSource(call.TargetMethod.OriginalDefinition))
                 foreach (var taken in lambda.Symbol.Parameters)
                     Mark(taken, Flow.IsModules(taken.Type) && origin.Tie == Tie.Holder ? origin.As(Tie.Itself) : origin);
             if (argument.Parameter?.RefKind is RefKind.Out or RefKind.Ref)
@@ -285,7 +285,8 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
         }
 
         // list.Add(layer): the list holds it.
-        if (call.Instance is not null && call.TargetMethod.MethodKind != MethodKind.DelegateInvoke && OriginOf(call.Instance) is null && !Flow.Graph.Known.IsModule(call.TargetMethod.ContainingType) && RootOf(call.Instance) is { } root)
+        if (call.Instance is not null && call.TargetMethod.MethodKind != MethodKind.DelegateInvoke && OriginOf(call.Instance) is null 
+            && !(Flow.Graph.Known.IsModule(call.TargetMethod.ContainingType) && Flow.Types.IsSource(call.TargetMethod.OriginalDefinition)) && RootOf(call.Instance) is { } root)
             Mark(root, origin.Tie == Tie.Weight ? origin : origin.As(Tie.Holder));
     }
 

@@ -127,7 +127,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
             }
 
             Leave(origin, Runners.OfArgument(Flow, call, parameter, value, origin));
-            if (parameter is not null && CarrierTypes.IsSource(call.Target.OriginalDefinition))
+            if (parameter is not null && Flow.Types.IsSource(call.Target.OriginalDefinition))
                 foreach (var kept in Flow.Summary(call.Target, parameter.Ordinal).KeptIn)
                     Leave(origin, Flow.OfKept(kept), isKept: true);
             else if (HelperFlow.StaticOf(call.Instance) is { } list)
@@ -180,8 +180,8 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
             Leave(origin, [new Sink(own) { Field = (type.Lineage.First(t => t.Own.Contains(child)), child) }], isKept: true);
     }
 
-    private static bool KeepsCode(ITypeSymbol? type) => type is { TypeKind: TypeKind.Delegate or TypeKind.Interface } or INamedTypeSymbol { Name: "Lazy" or "List" or "Dictionary" or "Queue" or "Stack" } or IArrayTypeSymbol { ElementType.TypeKind: TypeKind.Delegate }
-        && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && CarrierTypes.IsSource(type);
+    private bool KeepsCode(ITypeSymbol? type) => type is { TypeKind: TypeKind.Delegate or TypeKind.Interface } or INamedTypeSymbol { Name: "Lazy" or "List" or "Dictionary" or "Queue" or "Stack" } or IArrayTypeSymbol { ElementType.TypeKind: TypeKind.Delegate }
+        && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && Flow.Types.IsSource(type);
 
     private static IOperation Unconverted(IOperation value) => value is IConversionOperation { IsImplicit: true } conversion ? Unconverted(conversion.Operand) : value;
 

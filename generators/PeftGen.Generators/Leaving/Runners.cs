@@ -13,7 +13,7 @@ internal static class Runners
         var target = (call.Target.ReducedFrom ?? call.Target).OriginalDefinition;
         if (target.MethodKind is MethodKind.LocalFunction or MethodKind.LambdaMethod)
             return [];
-        if (CarrierTypes.IsSource(target) && target.MethodKind != MethodKind.DelegateInvoke)
+        if (flow.Types.IsSource(target) && target.MethodKind != MethodKind.DelegateInvoke)
             return parameter is null ? [] : flow.Summary(target, parameter.Ordinal).Sinks;
         if (origin.Tie == Tie.Weight)
             return IsOfTorch(target) && !CarrierTypes.IsHarmless(target.Name) && target.ContainingType?.ContainingType?.Name != "optim" && target.MethodKind != MethodKind.Constructor ? [new Sink(null, target, ReadsWeight: true)] : [];
@@ -31,15 +31,15 @@ internal static class Runners
         if (target.MethodKind == MethodKind.DelegateInvoke)
             return origin.Tie == Tie.Weight ? [] : [new Sink(@in)];
         if (flow.Graph.Known.IsModule(target.ContainingType))
-            return CarrierTypes.IsSource(target) ? [new Sink(@in, target)]
+            return flow.Types.IsSource(target) ? [new Sink(@in, target)]
                 : target.Name is "forward" or "call" ? [new Sink(@in, null, origin.Tie == Tie.Holder ? null : VariableOf(flow, call.Instance!)) { Child = ChildOf(flow, call.Instance!) }] : [];
         if (origin.Tie == Tie.Weight)
             return flow.Types.IsTensor(call.Instance!.Type) && !CarrierTypes.IsHarmless(target.Name) && !CarrierTypes.IsHarmless(target.AssociatedSymbol?.Name ?? "x") && target.MethodKind != MethodKind.PropertySet
                 ? [new Sink(@in, null, ReadsWeight: true)] : [];
         if (target.ContainingType.TypeKind == TypeKind.Interface)
-            return CarrierTypes.IsSource(target) && origin.Tie == Tie.Holder ? [new Sink(target)]
+            return flow.Types.IsSource(target) && origin.Tie == Tie.Holder ? [new Sink(target)]
                 : flow.Graph.Known.ModuleOf(call.Target.ContainingType) is not null ? [new Sink(@in)] : [new Sink(@in, target)];
-        return CarrierTypes.IsSource(target) ? flow.Summary(target, -1).Sinks : [];
+        return flow.Types.IsSource(target) ? flow.Summary(target, -1).Sinks : [];
     }
 
     /// <summary>What a framework's code calls of any object, or of an interface: <c>Console.WriteLine(block)</c>.</summary>
@@ -54,12 +54,12 @@ internal static class Runners
         {
             foreach (var contract in type.AllInterfaces.Where(i => SymbolEqualityComparer.Default.Equals(i.OriginalDefinition, taken.OriginalDefinition)))
                 foreach (var member in contract.AllInterfaces.Append(contract).SelectMany(i => i.GetMembers()).OfType<IMethodSymbol>())
-                    if (type.FindImplementationForInterfaceMember(member) is IMethodSymbol method && CarrierTypes.IsSource(method))
+                    if (type.FindImplementationForInterfaceMember(member) is IMethodSymbol method && flow.Types.IsSource(method))
                         yield return new Sink(method, method.OriginalDefinition);
         }
         else if (taken.SpecialType == SpecialType.System_Object || taken is ITypeParameterSymbol)
         {
-            for (INamedTypeSymbol? declaring = type; declaring is not null && CarrierTypes.IsSource(declaring); declaring = declaring.BaseType)
+            for (INamedTypeSymbol? declaring = type; declaring is not null && flow.Types.IsSource(declaring); declaring = declaring.BaseType)
                 foreach (var method in declaring.GetMembers().OfType<IMethodSymbol>().Where(m => m.IsOverride && m.Name is "ToString" or "Equals" or "GetHashCode"))
                     yield return new Sink(method, method.OriginalDefinition);
         }
