@@ -130,7 +130,7 @@ internal sealed class HelperFlow(FlowContext flow, IOperation body, IMethodSymbo
     {
         // A method that calls itself adds to what it is read from.
         foreach (var sink in sinks.ToList())
-            if (sink with { In = sink.In ?? method } is var found && !summary.Sinks.Contains(found))
+            if (sink with { In = method } is var found && !summary.Sinks.Contains(found))
                 summary.Sinks.Add(found);
     }
 }

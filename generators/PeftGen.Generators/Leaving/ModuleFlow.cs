@@ -182,7 +182,8 @@ internal abstract class ModuleFlow(FlowContext flow, IOperation body)
     private Origin? ThroughArgument(CallSite call, IParameterSymbol? parameter, IOperation value, ITypeSymbol result)
     {
         var method = call.Target;
-        if (OriginOf(value) is not { } origin || (IsOwn(method) && origin.Tie != Tie.Holder))
+        // What a lambda picks for LINQ comes out of the list.
+        if (OriginOf(value) is not { } origin || (IsOwn(method) && origin.Tie != Tie.Holder) || (value is IDelegateCreationOperation && IsTakenFrom(method, result)))
             return null;
         if (!Flow.Types.IsSource(method.OriginalDefinition))
             return origin.Tie == Tie.Weight ? (Flow.Types.IsTensor(value.Type) && Flow.Types.IsTensor(result) ? null : origin)

@@ -174,6 +174,8 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
             return;
         if (origin.Tie == Tie.Weight)
             Leave(origin, [new Sink(own)], isKept: true);
+        else if (origin.Tie == Tie.Itself && Flow.IsModules(Unconverted(value).Type) && target.Type is { TypeKind: TypeKind.Interface })
+            return; // What calls the module through its interface is found where it does.
         else if (type.Find(own) is not { } child)
             held[own] = new Held(origin.As(Tie.Holder), syntax);
         else if (child.Shape != ChildShape.Parameter && target is IMemberReferenceOperation { Instance: IInstanceReferenceOperation } && (origin.Tie == Tie.Holder || origin.Seed is IMemberReferenceOperation seed && !SymbolEqualityComparer.Default.Equals(seed.Member.OriginalDefinition, own)))
