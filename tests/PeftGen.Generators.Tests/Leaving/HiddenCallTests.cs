@@ -102,7 +102,7 @@ public class HiddenCallTests
         """;
 
     [Theory]
-    [InlineData("PG052", "Library.Driven", "protected override Tensor [|Core|](Tensor x) => q_proj.forward(x);")]
+    [InlineData("PG052", "Library.Driven", "protected override Tensor [|Core|](Tensor x) => Encode(x); public Tensor Encode(Tensor x) => q_proj.forward(x);")]
     [InlineData("PG051", "Library.Helped", "public override Tensor forward(Tensor x) => q_proj.forward(x); public override Tensor [|Encode|](Tensor x) => q_proj.forward(x);")]
     [InlineData("PG010", "Library.Helped", "public override Tensor forward(Tensor x) => q_proj.forward(x) + [|Library.Engine.Go(q_proj, x)|];")]
     [InlineData("PG010", "Library.Helped", "public override Tensor forward(Tensor x) => q_proj.forward(x) + [|Library.Engine.Go(this, x)|];")]
