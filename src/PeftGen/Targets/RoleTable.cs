@@ -58,6 +58,6 @@ public static class RoleTable
     internal static Role? OfName(string path) =>
         All.FirstOrDefault(role => role.Name == AttentionNames.PartOf(ModelShape.NameOf(path))) ?? All.FirstOrDefault(role => role.Matches(ModelShape.Empty, path));
 
-    /// <summary>The role of a name, in any case; null if there is none.</summary>
-    public static Role? Find(string name) => All.FirstOrDefault(role => role.Name == name) ?? All.FirstOrDefault(role => Words.Plain(role.Name) == Words.Plain(name));
+    /// <summary>The role of a name; null if there is none.</summary>
+    public static Role? Find(string name) => All.FirstOrDefault(role => role.Name == name);
 }

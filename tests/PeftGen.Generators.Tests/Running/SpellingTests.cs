@@ -27,7 +27,7 @@ public class SpellingTests
     [InlineData("Pascal", "Attention.Wo FeedForward.W1 FeedForward.W3")]
     [InlineData("BareWords", "selfAttn.fc_out feed_forward.0")]
     [InlineData("Terse", "mha.to_out.0 ff.a")]
-    public void OutputsOfAttentionAndFirstLayersOfNetworks(string model, string sites) => Check("LoRA(2, targets: \"O,ffnIn\")", model, sites);
+    public void OutputsOfAttentionAndFirstLayersOfNetworks(string model, string sites) => Check("LoRA(2, targets: \"o,ffn_in\")", model, sites);
 
     [Theory]
     [InlineData("Underscores", "_attn._qkv _ffwd._contract")]
