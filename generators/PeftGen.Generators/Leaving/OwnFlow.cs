@@ -170,7 +170,7 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
         _place = syntax;
         if (HelperFlow.StaticOf(target) is { } list)
             Leave(origin, Flow.OfKept(list), isKept: true);
-        if (own is null || (origin.Tie == Tie.Weight && !IsReadByOthers(own)))
+        if (own is null || (origin.Tie == Tie.Weight && (IsOfLayer(target) || !IsReadByOthers(own))))
             return;
         if (origin.Tie == Tie.Weight)
             Leave(origin, [new Sink(own)], isKept: true);
@@ -186,6 +186,9 @@ internal sealed class OwnFlow(FlowContext flow, IOperation body, ModelClass type
         && (type is not INamedTypeSymbol { Name: "List" or "Dictionary" or "Queue" or "Stack" } list || list.TypeArguments.Any(KeepsCode)) || type is not null && type.SpecialType == SpecialType.None && Flow.Types.IsSource(type);
 
     private static IOperation Unconverted(IOperation value) => value is IConversionOperation { IsImplicit: true } conversion ? Unconverted(conversion.Operand) : value;
+
+    /// <summary>Whether a layer is given another's weight, <c>lm_head.weight = embed_tokens.weight</c>: such ties are known where an adapter is made and merged.</summary>
+    private bool IsOfLayer(IOperation target) => target is IMemberReferenceOperation { Instance: { Type: { } layer } instance } && instance is not IInstanceReferenceOperation && Flow.Graph.Known.IsModule(layer);
 
     // A weight that only its own starts see is no loss.
     private bool IsReadByOthers(ISymbol field) => SourceOrder.PartsOf(type.Symbol).SelectMany(p => p.Members).Where(m => m is MethodDeclarationSyntax or PropertyDeclarationSyntax)
