@@ -55,7 +55,8 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         // Only if neither can be read is the method one that does not exist here; if one can, a value of the other is wrong.
         if (Configurations.IsSupported(recorded) || Configurations.IsSupported(saved))
             Configurations.RequireSaved(recorded, saved);
-        var declaration = Configurations.Declaration(recorded);
+        // The file beside it tells what trains whole.
+        var declaration = Configurations.DeclarationOf(golden.AdapterFolder);
         Configurations.RequireOfHost(golden.AdapterFolder, golden.HostConfiguration, hostClass);
         return declaration;
     }

@@ -38,6 +38,7 @@ internal static class ModelChecks
         PatternChecks.Run(context);
         BlockChecks.Run(context);
         TargetChecks.Run(context);
+        WholeChecks.Run(context);
         FieldChecks.Run(context);
         RegistrationChecks.Run(context);
         FusedCheck.Run(context);

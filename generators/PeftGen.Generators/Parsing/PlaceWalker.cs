@@ -153,7 +153,7 @@ internal sealed class PlaceWalker
 
         foreach (var ancestor in type.Lineage)
             foreach (var child in ancestor.Own)
-                foreach (var element in child.ElementPaths(SequentialNames.In(ancestor.Symbol)))
+                foreach (var element in child.ElementPaths(SequentialNames.In(ancestor.Symbol, child.IsDictionary)))
                     WalkChild(type, ancestor, child, Join(path, element), isCertain, sure?.Lineage.Contains(ancestor) == true && !child.IsNullable);
         _onPath[type] = times;
         _depth--;

@@ -21,15 +21,15 @@ public partial class BertForSequenceClassification : nn.Module<Tensor, Tensor?, 
     }
 
     /// <summary>Loads a Hugging Face folder, in evaluation mode.</summary>
-    /// <param name="folder">A folder with <c>config.json</c> and safetensors, of a BERT with a classifier.</param>
+    /// <param name="folder">A folder with <c>config.json</c> and safetensors, of a BERT with a classifier, or of any BERT with a new one.</param>
     /// <param name="dtype">The element type to compute in, whatever the files have; float32 where not given.</param>
+    /// <param name="newHead">Whether the classifier starts anew, for a folder that has none.</param>
     /// <exception cref="CheckpointException">The folder holds no such model, or its weights do not fit its configuration.</exception>
-    public static BertForSequenceClassification FromPretrained(string folder, ScalarType dtype = ScalarType.Float32)
+    public static BertForSequenceClassification FromPretrained(string folder, ScalarType dtype = ScalarType.Float32, bool newHead = false)
     {
         using var files = HuggingFaceFolder.Open(folder);
         var model = new BertForSequenceClassification(BertConfig.FromJson(files.Config)).to(dtype);
-        // Files of older versions hold the numbers 0, 1, 2, …
-        files.Load(model, mayBeSurplus: new HashSet<string> { "bert.embeddings.position_ids" });
+        files.Load(model, mayBeMissing: newHead ? new HashSet<string> { "classifier" } : null);
         model.eval();
         return model;
     }

@@ -23,15 +23,14 @@ public partial class BertModel : nn.Module<Tensor, Tensor?, Tensor?, (Tensor las
     }
 
     /// <summary>Loads a Hugging Face folder, in evaluation mode.</summary>
-    /// <param name="folder">A folder with <c>config.json</c> and safetensors, of a BERT without a head.</param>
+    /// <param name="folder">A folder with <c>config.json</c> and safetensors, of a BERT, whose head is left out.</param>
     /// <param name="dtype">The element type to compute in, whatever the files have; float32 where not given.</param>
     /// <exception cref="CheckpointException">The folder holds no BERT, or its weights do not fit its configuration.</exception>
     public static BertModel FromPretrained(string folder, ScalarType dtype = ScalarType.Float32)
     {
         using var files = HuggingFaceFolder.Open(folder);
         var bert = new BertModel(BertConfig.FromJson(files.Config)).to(dtype);
-        // Files of older versions hold the numbers 0, 1, 2, …
-        files.Load(bert, mayBeSurplus: new HashSet<string> { "embeddings.position_ids" });
+        files.Load(bert);
         bert.eval();
         return bert;
     }

@@ -71,6 +71,9 @@ internal sealed class AdapterRoot
     /// <summary>The targets of a method in HF PEFT's words.</summary>
     public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets(AdaptAttribute method) => ClaimsOf(method).FileTargets();
 
+    /// <summary>Adds to a method's configuration what depends on its layers one by one.</summary>
+    public void WriteSites(AdaptAttribute method, System.Text.Json.Nodes.JsonObject config) => method.WriteSites(config, ClaimsOf(method).LayersOf);
+
     /// <summary>The places of a method in AdapterHub's words.</summary>
     public HubSites HubSites(AdaptAttribute method) => ClaimsOf(method).HubSites(kind => _compiled.GetValueOrDefault(kind) ?? []);
 

@@ -35,6 +35,7 @@ internal sealed class HostPaths
         var modules = _modules.Select(m => Candidate(m.path, m.module));
         Parameters = host.named_parameters().Select(p => InCheckpoint(p.name)).ToList();
         Candidates = modules.Concat(Parameters.Select(path => new TargetCandidate(path, false) { Kind = CandidateKind.Parameter })).ToList();
+        Modules = [.. Candidates.Where(c => c.Kind != CandidateKind.Parameter)];
         Shape = new ModelShape(Candidates);
         _linear = Candidates.Where(c => c.IsLinear).DistinctBy(c => c.Path).ToDictionary(c => c.Path);
     }
@@ -44,6 +45,9 @@ internal sealed class HostPaths
 
     /// <summary>What lies where, in which roles are looked for.</summary>
     public ModelShape Shape { get; }
+
+    /// <summary>The modules among them.</summary>
+    public IReadOnlyList<TargetCandidate> Modules { get; }
 
     /// <summary>The paths of the parameters.</summary>
     public IReadOnlyList<string> Parameters { get; }

@@ -1,3 +1,4 @@
+using PeftGen.Checkpoints;
 using PeftGen.Methods;
 using static TorchSharp.torch;
 
@@ -11,14 +12,17 @@ internal sealed class HostClaim
     private readonly ResolvedTargets? _within;
     private readonly ResolvedTargets? _whole;
     private readonly HostPaths _paths;
+    private readonly IReadOnlyList<Type> _hosts;
 
     /// <param name="claim">The claim.</param>
     /// <param name="paths">The host's modules and parameters.</param>
-    /// <param name="whole">Modules into which a claim on parameters does not reach, since they train whole; null: none.</param>
-    public HostClaim(Claim claim, HostPaths paths, TargetList? whole = null)
+    /// <param name="whole">Modules into which a claim on layers or parameters does not reach, since they train whole; null: none.</param>
+    /// <param name="hosts">The layers that can carry the method; empty: any.</param>
+    public HostClaim(Claim claim, HostPaths paths, TargetList? whole = null, IReadOnlyList<Type>? hosts = null)
     {
         Claim = claim;
         _paths = paths;
+        _hosts = hosts ?? [];
         _targets = claim.Targets.Resolve(paths.Shape);
         _exclude = claim.Exclude?.Resolve(paths.Shape);
         _within = claim.Within?.Resolve(paths.Shape);
@@ -34,11 +38,22 @@ internal sealed class HostClaim
     public bool Matches(string path, bool isLinear)
     {
         if (Claim.Kind != SiteKind.Parameter)
-            return MatchesExactly(At(path, isLinear));
+            return At(path, isLinear) is var candidate && MatchesExactly(candidate) && !IsInWhole(path) && CanCarry(candidate);
         if (Claim.Parameter is { } name && path[(path.LastIndexOf('.') + 1)..] != name)
             return false;
         var holders = Holders(path).ToList();
-        return holders.Any(MatchesExactly) && (_exclude is null || !holders.Any(_exclude.Matches)) && (_whole is null || !holders.Any(_whole.Matches));
+        return holders.Any(MatchesExactly) && (_exclude is null || !holders.Any(_exclude.Matches)) && !IsInWhole(path);
+    }
+
+    /// <summary>The regular expression that the targets are; null: they are a list.</summary>
+    public string? Expression => Claim.Targets.Text.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal) ? Claim.Targets.Text[TargetList.RegexPrefix.Length..] : null;
+
+    /// <summary>Whether the claim could be for a path if the targets named it: it is not left out, and does not train whole.</summary>
+    public bool Reaches(string path)
+    {
+        var candidate = At(path, _paths.IsLinear(path));
+        var holders = Claim.Kind == SiteKind.Parameter ? Holders(path).ToList() : [candidate];
+        return !holders.Any(IsExcluded) && holders.Any(h => _within?.Matches(h) != false) && !IsInWhole(path);
     }
 
     public bool MatchesAnyParameter(string path, nn.Module layer) => layer.named_parameters().Any(p => Matches($"{path}.{p.name}", false));
@@ -55,12 +70,20 @@ internal sealed class HostClaim
     private bool IsExcluded(TargetCandidate candidate) => _exclude?.Matches(candidate) == true
         && (_exclude.PartsOf(candidate) is not { } parts || (_targets.PartsOf(candidate) ?? candidate.Parts!).All(parts.Contains));
 
-    /// <summary>How many modules and parameters the targets name by themselves.</summary>
-    public int CountNamed() => _paths.Candidates.Count(_targets.Matches);
+    /// <summary>Whether a path lies at or below a module that trains whole.</summary>
+    private bool IsInWhole(string path) => _whole is not null && Holders(path).Any(_whole.Matches);
+
+    /// <summary>A name means all that bear it; a role or a pattern means those of them that can carry the method.</summary>
+    private bool CanCarry(TargetCandidate candidate)
+    {
+        if (Claim.Kind != SiteKind.Layer || candidate.IsLinear || _paths.ModuleAt(candidate.Path) is not { } module || Items.Any(item => item.Role is null && item.Item.Pattern?.Name is not null && item.Matches(candidate)))
+            return true;
+        return _hosts.Count == 0 ? module is not IAdaptable : _hosts.Any(host => host.IsInstanceOfType(module));
+    }
 
     private bool MatchesExactly(TargetCandidate candidate) =>
         _targets.Matches(candidate) && !IsExcluded(candidate) && _within?.Matches(candidate) != false
-        && (Claim.Layers is null || Claim.Layers.Contains(BlockNumbers.IndexIn(candidate.Path)))
+        && (Claim.Layers is null || Claim.Layers.Contains(Claim.BlockLists.Count == 0 ? BlockNumbers.IndexIn(candidate.Path) : HuggingFaceNames.BlockOf(candidate.Path, Claim.BlockLists) ?? -1))
         && Claim.LeaveOut?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != true
         && Claim.Blocks?.Contains(_paths.Blocks.NumberOf(candidate.Path)) != false
         && (Claim.LastBlocks is null || _paths.Blocks.NumberOf(candidate.Path) >= _paths.Blocks.Count - Claim.LastBlocks);
@@ -82,11 +105,14 @@ internal sealed class HostClaim
 internal sealed class MethodClaims
 {
     private readonly HostPaths _paths;
+    private readonly IReadOnlyList<Type> _hosts;
 
     public MethodClaims(AdaptAttribute method, HostPaths paths)
     {
         Method = method;
         _paths = paths;
+        var adapts = method.GetType().GetProperties().SelectMany(p => p.GetCustomAttributes(typeof(AdaptsAttribute), inherit: true).Cast<AdaptsAttribute>()).Where(a => a.Kind == SiteKind.Layer).ToList();
+        _hosts = adapts.Any(a => a.Hosts.Length == 0) ? [] : [.. adapts.SelectMany(a => a.Hosts).Distinct()];
         try
         {
             Whole = WholeModules.ClaimOf(method) is { } whole ? new HostClaim(whole, paths) : null;
@@ -108,26 +134,23 @@ internal sealed class MethodClaims
 
     /// <summary>The targets in the words that HF PEFT matches with: names where these mean just what was adapted, else whole paths.</summary>
     public IReadOnlyDictionary<Claim, IReadOnlyList<string>> FileTargets() =>
-        Method.NamedClaims.Distinct().Select(Own).Concat(Whole is null ? [] : [Whole]).ToDictionary(claim => claim.Claim, claim => FileTargets(claim));
+        Method.NamedClaims.Distinct().Select(Own).Concat(Whole is null ? [] : [Whole]).ToDictionary(
+            claim => claim.Claim, claim => new FileNames(claim, _paths, Method.PeftType.StartsWith(AdapterConfig.GroupType, StringComparison.Ordinal)).Find());
 
-    private HostClaim Own(Claim claim) => new(claim, _paths, claim.Kind == SiteKind.Parameter ? Whole?.Claim.Targets : null);
+    /// <summary>What trains whole is not adapted besides. Tokens of an embedding are looked up in heads, whatever becomes of these.</summary>
+    private HostClaim Own(Claim claim) =>
+        new(claim, _paths, claim is { Kind: SiteKind.Layer or SiteKind.Parameter, Tied: false, Exclusive: null } ? Whole?.Claim.Targets : null, claim.Kind == SiteKind.Layer ? _hosts : null);
+
+    /// <summary>The layers that a claim would be for if they did not train whole.</summary>
+    public IReadOnlyList<string> InWhole(HostClaim claim) =>
+        Whole is null ? [] : [.. _paths.Modules.Where(c => new HostClaim(claim.Claim, _paths, null, _hosts).Matches(c.Path, c.IsLinear)).Select(c => c.Path)];
+
+    /// <summary>The layers of a claim, each with the parts that are meant; null: all of it.</summary>
+    public IReadOnlyList<(string path, IReadOnlyList<string>? parts)> LayersOf(Claim claim) =>
+        Claims.FirstOrDefault(c => c.Claim == claim) is { } own ? [.. _paths.Modules.Where(c => own.Matches(c.Path, c.IsLinear)).Select(c => (c.Path, own.PartsOf(c.Path)))] : [];
 
     /// <summary>Where the method acts, in AdapterHub's words.</summary>
     /// <param name="compiled">The paths of the host's sites of a kind.</param>
     public HubSites HubSites(Func<SiteKind, IEnumerable<string>> compiled) => new(Method, _paths, compiled);
 
-    private IReadOnlyList<string> FileTargets(HostClaim claim)
-    {
-        var matched = _paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path).ToHashSet();
-        // A module stands for the parameters below it.
-        var wanted = matched.Where(path => !matched.Contains(path[..Math.Max(0, path.LastIndexOf('.'))])).ToList();
-        var written = claim.Items.Where(i => i.Role is null && i.Item.Pattern is not null).Select(i => i.Item.Text).ToList();
-        var asWritten = claim.Claim is { Within: null, LeaveOut: null } || claim.CountNamed() == wanted.Count;
-        if (asWritten && written.Count == claim.Items.Count && !written.Any(t => t.Contains('*')))
-            return written;
-        var parts = wanted.ToDictionary(path => path, path => matched.Contains(path) && claim.PartsOf(path) is { } some ? $"[{string.Join(",", some)}]" : "");
-        var names = wanted.Select(path => (name: path[(path.LastIndexOf('.') + 1)..], parts: parts[path])).Distinct().OrderBy(n => n.name, StringComparer.Ordinal).ToList();
-        var byName = _paths.Candidates.Count(c => names.Any(n => c.Path == n.name || c.Path.EndsWith("." + n.name, StringComparison.Ordinal)));
-        return byName == wanted.Count && names.DistinctBy(n => n.name).Count() == names.Count ? [.. names.Select(n => n.name + n.parts)] : [.. wanted.Select(path => path + parts[path])];
-    }
 }

@@ -37,6 +37,9 @@ public abstract class Slot : nn.Module
     /// <param name="format">The file's format.</param>
     public abstract IEnumerable<StoredTensor> Stored(FileFormat format);
 
+    /// <summary>What a file may have besides, though it is another's stored tensor, and what is not written. Default: nothing.</summary>
+    internal virtual IEnumerable<string> Repeated(FileFormat format) => [];
+
     /// <summary>What the slot computes of its stored tensors alone, under the keys that the format's library has for it. Default: nothing.</summary>
     /// <param name="format">The format.</param>
     /// <returns>Tensors that the caller owns.</returns>

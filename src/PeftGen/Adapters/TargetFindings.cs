@@ -27,15 +27,17 @@ internal sealed class TargetFindings(
             // A file may name nothing but what this model trains whole.
             if (claim.Claim.Kind != SiteKind.Layer && !met.Contains(claim) && !(isForFile && claim.Claim.Kind == SiteKind.Parameter))
                 throw NoSite(method, claim);
-            if (claim.Claim.Kind == SiteKind.Layer && !paths.Candidates.Any(c => claim.Matches(c.Path, c.IsLinear)))
-                throw new AdapterException($"{method.Method}: the targets '{claim.Claim.Targets}' match no layer of this model{LeftOut(claim)}. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
+            if (claim.Claim.Kind == SiteKind.Layer && !paths.Modules.Any(c => claim.Matches(c.Path, c.IsLinear)))
+                throw new AdapterException(method.InWhole(claim) is { Count: > 0 } inWhole
+                    ? $"{method.Method}: all that the targets '{claim.Claim.Targets}' match lies in what trains whole ({string.Join(", ", inWhole.Take(5))}), where no adapter is put. Take it out of {nameof(AdaptAttribute.ModulesToSave)} '{method.Method.ModulesToSave}', or name other targets."
+                    : $"{method.Method}: the targets '{claim.Claim.Targets}' match no layer of this model{LeftOut(claim)}. It has, among others: {string.Join(", ", SomeLinears())}.{Unknown(claim)}");
         }
 
         foreach (var claim in method.Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
         {
             if (!isForFile)
                 RequireBlocks(method, claim);
-            RequireCompiled(method, paths.Candidates.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path));
+            RequireCompiled(method, paths.Modules.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path));
         }
 
         if (method.Whole is not { } whole)
@@ -59,7 +61,7 @@ internal sealed class TargetFindings(
 
     private bool IsThere(SiteKind kind, ResolvedItem item) => kind switch
     {
-        SiteKind.Layer => paths.Candidates.Any(item.Matches),
+        SiteKind.Layer => paths.Modules.Any(item.Matches),
         SiteKind.Parameter => paths.Parameters.Any(path => Holders(path).Any(item.Matches)),
         _ => sites[kind].Any(path => item.Matches(paths.At(path))),
     };

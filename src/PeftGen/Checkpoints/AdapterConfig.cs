@@ -22,6 +22,9 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
     /// <summary>The folders of an adapter that AdapterHub keeps as several, each with the name in its keys; empty: it is in one.</summary>
     public IReadOnlyList<(string folder, string name)> Parts { get; init; } = [];
 
+    /// <summary>The keys of the file with the weights; empty: it was not looked at.</summary>
+    public IReadOnlyCollection<string> Keys { get; init; } = [];
+
     /// <summary>What to call the methods of the file in a message.</summary>
     public string MethodNames => string.Join(", ", Methods.Select(NameOf));
 
@@ -71,6 +74,7 @@ internal sealed record AdapterConfig(FileFormat Format, string? Name, JsonObject
         var config = new JsonObject(Copy(loaded)) { ["peft_type"] = method.PeftType };
         var targets = root.FileTargets(method);
         method.WriteConfig(config, targets);
+        root.WriteSites(method, config);
         WholeModules.Write(method, config, targets);
         foreach (var shared in root.Shared.Where(slot => ReferenceEquals(root.MethodOf(slot), method)))
             shared.Describe(config, FileFormat.HuggingFace);

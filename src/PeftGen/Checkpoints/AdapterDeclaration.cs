@@ -44,13 +44,13 @@ public sealed class AdapterDeclaration
         }
     }
 
-    private static AdapterDeclaration Read(AdapterConfig config, string source) => new(config.Methods.Select(part => ReadPart(part, source)).ToList());
+    private static AdapterDeclaration Read(AdapterConfig config, string source) => new(config.Methods.Select(part => ReadPart(part, source, config.Keys)).ToList());
 
-    private static AdaptAttribute ReadPart(JsonObject part, string source)
+    private static AdaptAttribute ReadPart(JsonObject part, string source, IReadOnlyCollection<string> keys)
     {
         var method = KnownMethods.All.FirstOrDefault(m => AdapterFolder.Reads(m, part, source)) ?? throw new AdapterException(
             $"{source}: {AdapterConfig.NameOf(part)} is no method of this library, which has {string.Join(", ", KnownMethods.All.Select(m => m.PeftType))}. " +
             "Declare a method of your own whose PeftType it is.");
-        return AdapterFolder.ReadMethod(method, part, source);
+        return AdapterFolder.ReadMethod(method, part, source, keys);
     }
 }

@@ -70,20 +70,31 @@ internal static class AdapterFolder
         }
 
         adapter.Root!.Loaded = opened.Config;
+        var repeated = adapter.Slots().SelectMany(slot => slot.Repeated(opened.Config.Format)).ToHashSet();
         var read = new Dictionary<TensorIdentity, string>();
         foreach (var (index, (file, name)) in opened.Parts.Index())
         {
             var tensors = TensorsOf(adapter, opened.Config.Format, name, index);
+            RemoveRepeated(tensors, file.Names);
             var copies = BaseCopies.Check(file, host, tensors);
             TensorFit.Check(
                 file.FilePath, $"The file's configuration asks for {string.Join(" ", opened.Values)}; the model has to be the one that the adapter was trained on.",
-                tensors, file.Names.Where(key => !copies.Contains(key)).ToDictionary(key => key, file.Entry));
+                tensors, file.Names.Where(key => !copies.Contains(key) && !repeated.Contains(key)).ToDictionary(key => key, file.Entry));
             foreach (var (key, target) in tensors)
                 if (read.TryAdd(TensorIdentity.Of(target), file.FilePath))
                     file.ReadInto(key, target);
                 else
                     RequireShared(file, key, target, read[TensorIdentity.Of(target)]);
         }
+    }
+
+    /// <summary>A tensor under several keys, as that of tied weights, may stand in the file once.</summary>
+    private static void RemoveRepeated(Dictionary<string, Tensor> tensors, IEnumerable<string> names)
+    {
+        var found = names.ToHashSet();
+        foreach (var same in tensors.GroupBy(tensor => TensorIdentity.Of(tensor.Value), tensor => tensor.Key).Where(keys => keys.Any(found.Contains)).ToList())
+            foreach (var key in same.Where(key => !found.Contains(key)))
+                tensors.Remove(key);
     }
 
     /// <summary>What several files hold has to be the same in all of them.</summary>
@@ -110,16 +121,25 @@ internal static class AdapterFolder
     public static AdapterConfig ReadSingle(FolderSnapshot files, string directory)
     {
         var path = Path.Combine(directory, AdapterConfig.FileName);
-        return AdapterConfig.Read(files.Json(path, "an adapter's configuration"), path);
+        var config = AdapterConfig.Read(files.Json(path, "an adapter's configuration"), path);
+        // What trains whole can be told from the file alone.
+        if (config.Format != FileFormat.HuggingFace || config.Methods.All(method => method[WholeModules.Field] is null) || !files.Has(Path.Combine(directory, WeightNames[config.Format].safetensors)))
+            return config;
+        using var weights = OpenWeights(files, directory, config.Format);
+        return config with { Keys = [.. weights.Names] };
     }
 
     /// <summary>The values that a method reads from its configuration.</summary>
-    public static AdaptAttribute ReadMethod(AdaptAttribute method, JsonObject config, string source)
+    /// <param name="method">The method.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="source">Where it comes from, for messages.</param>
+    /// <param name="keys">The keys of the file with the weights.</param>
+    public static AdaptAttribute ReadMethod(AdaptAttribute method, JsonObject config, string source, IReadOnlyCollection<string> keys)
     {
         try
         {
             var values = method.ReadConfig(config);
-            WholeModules.Read(values, config);
+            WholeModules.Read(values, config, keys);
             // Targets are read when they are first asked for.
             _ = (values.Claims.Count, values.NamedClaims.Count(), WholeModules.ClaimOf(values));
             return values;
@@ -146,7 +166,7 @@ internal static class AdapterFolder
                 throw new AdapterException(
                     $"{path}: the file holds {config.MethodNames}, and the model declares {(declared.Count == 0 ? "no method" : string.Join(" ", declared))} in this group, " +
                     $"so {AdapterConfig.NameOf(part)} has no place. Write this on the model's class: {AdapterDeclaration.Describe(config, path)}");
-            matches.Add((free[fitting].Index, part, ReadMethod(free[fitting].Item, part, path)));
+            matches.Add((free[fitting].Index, part, ReadMethod(free[fitting].Item, part, path, config.Keys)));
             free.RemoveAt(fitting);
         }
 

@@ -58,39 +58,90 @@ public sealed class HuggingFaceFolder : IDisposable
     /// Copies the folder's tensors into a model's parameters and buffers of the same names, converting to their element types
     /// and devices. All names and shapes are checked first: if anything does not fit, nothing is copied.
     /// </summary>
+    /// <remarks>
+    /// Names meet as transformers lets them: a base that was saved alone is loaded into a model with a head (<c>bert.</c>, <c>model.</c>, <c>transformer.</c> before its names), and the base of a model with a head into
+    /// the base alone, where the head is ignored. <c>_orig_mod.</c> and <c>module.</c> of compiled and parallel modules, <c>gamma</c> and <c>beta</c> of old LayerNorms, and buffers that only old exports have
+    /// (<c>position_ids</c>, <c>inv_freq</c>) are no obstacle.
+    /// </remarks>
     /// <param name="model">The model. Of tied weights, one name in the folder is enough.</param>
     /// <param name="names">From a name in the model to the name in the folder; the same where not given.</param>
-    /// <param name="mayBeMissing">Names in the model that the folder need not have; they keep their values.</param>
-    /// <param name="mayBeSurplus">Names in the folder that the model need not have; they are not read.</param>
+    /// <param name="mayBeMissing">Names in the model, or of modules, that the folder need not have, or may have in another shape, such as a new head: they keep their values. The folder's own heads are then ignored.</param>
+    /// <param name="mayBeSurplus">Names in the folder, or of modules, that the model need not have; they are not read.</param>
+    /// <returns>What was ignored, and what keeps its values.</returns>
     /// <exception cref="CheckpointException">Lists what is missing, what is surplus and what has another shape.</exception>
-    public void Load(nn.Module model, Func<string, string>? names = null, IReadOnlySet<string>? mayBeMissing = null, IReadOnlySet<string>? mayBeSurplus = null)
+    public LoadedWeights Load(nn.Module model, Func<string, string>? names = null, IReadOnlySet<string>? mayBeMissing = null, IReadOnlySet<string>? mayBeSurplus = null)
     {
+        var state = model.state_dict().Select(pair => (name: pair.Key, wanted: names is null ? pair.Key : names(pair.Key), target: pair.Value)).ToList();
+        var match = new WeightNames(Names, state.Select(s => s.wanted));
         var surplus = Names.ToHashSet(StringComparer.Ordinal);
-        if (mayBeSurplus is not null) surplus.ExceptWith(mayBeSurplus);
         var found = new Dictionary<TensorIdentity, (string Source, Tensor Target)>();
         var absent = new List<(string Name, TensorIdentity Identity)>();
         var unequal = new List<string>();
-        foreach (var (name, target) in model.state_dict())
+        foreach (var (name, wanted, target) in state)
         {
-            var source = names is null ? name : names(name);
             var identity = TensorIdentity.Of(target);
+            if (match.SourceOf(wanted) is not { } source)
+            {
+                absent.Add((name, identity));
+                continue;
+            }
+
             surplus.Remove(source);
-            if (_weights.FileOf(source)?.Entry(source) is not { } entry) absent.Add((name, identity));
-            else if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
-                unequal.Add($"{source}: [{string.Join(", ", entry.Shape)}] in the folder, [{string.Join(", ", target.shape)}] in the model");
-            else if (target.is_floating_point() != torch.is_floating_point(entry.DType))
+            if (Entry(source) is var entry && !target.shape.AsSpan().SequenceEqual(entry.Shape))
+            {
+                if (WeightNames.IsNamed(mayBeMissing, name))
+                    absent.Add((name, identity));
+                else
+                    unequal.Add($"{source}: [{string.Join(", ", entry.Shape)}] in the folder, [{string.Join(", ", target.shape)}] in the model");
+                continue;
+            }
+
+            if (target.is_floating_point() != torch.is_floating_point(entry.DType))
+            {
                 unequal.Add($"{source}: {entry.DType} in the folder, {target.dtype} in the model");
+                continue;
+            }
+
             // Where the folder has a tied weight twice, the first name counts.
-            else found.TryAdd(identity, (source, target));
+            found.TryAdd(identity, (source, target));
         }
-        var missing = absent.Where(pair => !found.ContainsKey(pair.Identity) && mayBeMissing?.Contains(pair.Name) != true).Select(pair => pair.Name).ToList();
+
+        var missing = absent.Where(pair => !found.ContainsKey(pair.Identity)).Select(pair => pair.Name).ToList();
+        var fresh = missing.Where(name => WeightNames.IsNamed(mayBeMissing, name)).ToList();
+        missing.RemoveAll(fresh.Contains);
+        var buffers = surplus.Where(name => WeightNames.IsOldBuffer(name, Entry(name))).Order(StringComparer.Ordinal).ToList();
+        var heads = surplus.Except(buffers).Where(name => IsHead(name, state.Select(s => s.wanted), match, fresh.Count > 0)).Order(StringComparer.Ordinal).ToList();
+        surplus.RemoveWhere(name => WeightNames.IsNamed(mayBeSurplus, name) || buffers.Contains(name) || heads.Contains(name));
         if (missing.Count + surplus.Count + unequal.Count > 0)
             throw new CheckpointException(
                 $"{Folder}: the weights do not fit {model.GetName()}, nothing was loaded. Missing in the folder: {NameList.Of(missing)}. " +
                 $"Surplus in the folder: {NameList.Of([.. surplus.Order(StringComparer.Ordinal)])}. Of another shape: {NameList.Of(unequal)}. " +
-                "Build the model from this folder's config.json, or map the names.");
+                "Build the model from this folder's config.json, or map the names." +
+                (missing.Count > 0 && found.Count > 0 ? $" If a new head is meant to start as it is, name it: mayBeMissing: new HashSet<string> {{ \"{ModuleOf(missing[0])}\" }}." : ""));
         foreach (var file in found.Values.Select(pair => FileOf(pair.Source)).Distinct()) file.RequireWhole();
         foreach (var (source, target) in found.Values) FileOf(source).ReadInto(source, target);
+        return new LoadedWeights([.. buffers, .. heads], fresh, [.. NotesOf(match, buffers, heads, fresh)]);
+    }
+
+    /// <summary>Whether a name is of a head beside the base that both have: one that the model lacks, where the base alone is loaded, or a new head is made.</summary>
+    private static bool IsHead(string name, IEnumerable<string> wanted, WeightNames match, bool makesHead) =>
+        match.Removed.Length > 0 ? !name.Contains(match.Removed, StringComparison.Ordinal)
+        : makesHead && !wanted.Any(w => w.Split('.')[0] == name.Split('.')[0]) && (match.Added.Length == 0 || !wanted.Any(w => w.StartsWith($"{match.Added}{name.Split('.')[0]}.", StringComparison.Ordinal)));
+
+    private static string ModuleOf(string name) => name.Contains('.', StringComparison.Ordinal) ? name[..name.LastIndexOf('.')] : name;
+
+    private static IEnumerable<string> NotesOf(WeightNames match, List<string> buffers, List<string> heads, List<string> fresh)
+    {
+        if (match.Removed.Length > 0)
+            yield return $"The folder's names begin with '{match.Removed}', which the model's do not.";
+        if (match.Added.Length > 0)
+            yield return $"The model's names begin with '{match.Added}', which the folder's do not.";
+        if (buffers.Count > 0)
+            yield return $"Buffers that only old exports have were ignored: {NameList.Of(buffers)}.";
+        if (heads.Count > 0)
+            yield return $"Heads that the model does not have were ignored: {NameList.Of(heads)}.";
+        if (fresh.Count > 0)
+            yield return $"What the folder does not have keeps its values: {NameList.Of(fresh)}.";
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using PeftGen.Checkpoints;
 using PeftGen.Methods;
@@ -17,6 +18,7 @@ namespace PeftGen;
 /// <see cref="OnlyWithAttribute"/>, <see cref="RequiresAttribute"/>, <see cref="NeedsHostsAttribute"/>, <see cref="FitsAttribute"/> and others beside them.
 /// </remarks>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
+[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)]
 public abstract class AdaptAttribute : Attribute
 {
     /// <summary>The group that the method belongs to; methods of one group apply together. Default: the group without a name.</summary>
@@ -25,9 +27,10 @@ public abstract class AdaptAttribute : Attribute
     /// <summary>Modules that train whole beside the method, in copies that belong to the adapter, for example a new head; see <see cref="TargetList"/>. Null: none.</summary>
     /// <remarks>
     /// The library makes the copies, and reads and writes the names as HF PEFT's <c>modules_to_save</c>, for all methods alike; <see cref="Claims"/>, <see cref="CreateSlot"/>, <see cref="ReadConfig"/> and
-    /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values; that of a norm with running statistics has its own of these, too. Claims of the method on parameters do not reach into what trains whole.
+    /// <see cref="WriteConfig"/> have no part in it. A copy starts at the base's values; that of a norm with running statistics has its own of these, too. Claims of the method on layers and parameters do not reach into what trains whole.
     /// </remarks>
     [Adapts(SiteKind.Parameter, Hosts = [typeof(Linear), typeof(LayerNorm), typeof(BatchNorm), typeof(InstanceNorm), typeof(Embedding)], Optional = true)]
+    [TrainsWhole]
     public string? ModulesToSave { get; set; }
 
     /// <summary>What the copies of <see cref="ModulesToSave"/> are called in files.</summary>
@@ -58,6 +61,11 @@ public abstract class AdaptAttribute : Attribute
     /// <param name="config">The object to add fields to.</param>
     /// <param name="targets">For each claim, the targets in the words that HF PEFT matches with.</param>
     public abstract void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets);
+
+    /// <summary>Adds to what <see cref="WriteConfig"/> wrote what depends on the layers one by one. Default: nothing.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="layersOf">The paths of a claim's layers, each with the parts that are meant of a fused one.</param>
+    internal virtual void WriteSites(JsonObject config, Func<Claim, IReadOnlyList<(string path, IReadOnlyList<string>? parts)>> layersOf) { }
 
     /// <summary>Writes the values as AdapterHub's configurations have them. Default: it has no form for the method.</summary>
     /// <param name="config">The object to add fields to; what a loaded file of AdapterHub says is there already.</param>
@@ -113,6 +121,9 @@ public sealed record Claim(SiteKind Kind, TargetList Targets, TargetList? Exclud
 
     /// <summary>What a group has one of at a place, for example a prompt: claims of several methods that name the same exclude each other there. Null: they may meet. See <see cref="AdaptsAttribute.Exclusive"/>.</summary>
     public string? Exclusive { get; init; }
+
+    /// <summary>What the lists are called whose indices <see cref="Layers"/> means, as regular expressions: the first counts that is in a path. Empty: any list.</summary>
+    public IReadOnlyList<string> BlockLists { get; init; } = [];
 
     /// <summary>Another list that has to match too; null: none.</summary>
     public TargetList? Within { get; init; }

@@ -61,6 +61,10 @@ public sealed class InRangeAttribute(double min, double max) : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class PreventsMergeAttribute : Attribute;
 
+/// <summary>On a property of a method that names modules: they train whole, so no layer of theirs is adapted besides. Targets that mean one are pointed out.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class TrainsWholeAttribute : Attribute;
+
 /// <summary>On a method: whether it can share a site with another method of its group. Without it: it can.</summary>
 /// <param name="composes">Whether it can.</param>
 [AttributeUsage(AttributeTargets.Class)]

@@ -14,8 +14,8 @@ public readonly record struct TargetCandidate(string Path, bool IsLinear)
 
 /// <summary>
 /// A list of targets, separated by commas. Each is an exact name or dotted suffix as HF PEFT matches it (<c>q_proj</c>, <c>self_attn.q_proj</c>),
-/// with <c>*</c> for one segment and <c>**</c> for any number; <c>all-linear</c>; or, where nothing has the name, a role from
-/// <see cref="RoleTable"/> (<c>q</c>, <c>ffn_out</c>). A name on a fused layer means the whole layer; <c>c_attn[q,v]</c>, or a role that is the
+/// with <c>*</c> for a segment or a part of one (<c>*_proj</c>) and <c>**</c> for any number; <c>all-linear</c>; or, where nothing has the name, a role from
+/// <see cref="RoleTable"/> (<c>q</c>, <c>ffn_out</c>). A name with other characters than letters, digits, <c>_</c> and <c>-</c> stands in single quotes: <c>langs.'en de'</c>. A name on a fused layer means the whole layer; <c>c_attn[q,v]</c>, or a role that is the
 /// name of a part, means those parts. A list that begins with <c>regex:</c> is one regular expression that matches whole paths.
 /// </summary>
 public sealed class TargetList : IEquatable<TargetList>
@@ -23,7 +23,8 @@ public sealed class TargetList : IEquatable<TargetList>
     /// <summary>The target that means every linear layer but the output head.</summary>
     public const string AllLinear = "all-linear";
 
-    private const string RegexPrefix = "regex:";
+    /// <summary>What a list that is one regular expression begins with.</summary>
+    internal const string RegexPrefix = "regex:";
 
     private TargetList(string text, IReadOnlyList<TargetItem> items)
     {
@@ -85,14 +86,15 @@ public sealed class TargetList : IEquatable<TargetList>
         }
     }
 
-    /// <summary>The text between commas that stand in no brackets.</summary>
+    /// <summary>The text between commas that stand in no brackets and no quotes.</summary>
     private static IEnumerable<string> Split(string text)
     {
-        var (start, depth) = (0, 0);
+        var (start, depth, quoted) = (0, 0, false);
         for (var i = 0; i < text.Length; i++)
         {
-            depth += text[i] switch { '[' => 1, ']' => -1, _ => 0 };
-            if (text[i] != ',' || depth > 0)
+            quoted ^= text[i] == '\'';
+            depth += quoted ? 0 : text[i] switch { '[' => 1, ']' => -1, _ => 0 };
+            if (text[i] != ',' || depth > 0 || quoted)
                 continue;
             yield return text.Substring(start, i - start);
             start = i + 1;
@@ -103,11 +105,11 @@ public sealed class TargetList : IEquatable<TargetList>
 
     private static TargetItem ReadItem(string name, int at)
     {
-        var bracket = name.IndexOf('[');
+        var bracket = name.IndexOf('[', name.LastIndexOf('\'') + 1);
         if (bracket < 0)
             return new TargetItem(name == AllLinear ? null : TargetPattern.Parse(name), at, name.Length);
         var parts = name.Substring(bracket + 1).TrimEnd(']').Split(',').Select(p => p.Trim()).ToList();
-        if (bracket == 0 || name.IndexOf(']') != name.Length - 1 || parts.Any(p => p.Length == 0 || !p.All(c => char.IsLetterOrDigit(c) || c == '_')) || parts.Distinct().Count() != parts.Count)
+        if (bracket == 0 || name.IndexOf(']', bracket) != name.Length - 1 || parts.Any(p => p.Length == 0 || !p.All(c => char.IsLetterOrDigit(c) || c == '_')) || parts.Distinct().Count() != parts.Count)
             throw new FormatException($"'{name}' is no layer with parts; write the layer's name and different parts in brackets, for example 'c_attn[q,v]'");
         return new TargetItem(TargetPattern.Parse(name.Substring(0, bracket)), at, name.Length) { Parts = parts };
     }

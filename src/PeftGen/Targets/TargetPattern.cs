@@ -1,16 +1,16 @@
 namespace PeftGen;
 
-/// <summary>One target: a name or dotted suffix, with <c>*</c> for one segment and <c>**</c> for any number, or a regular expression.</summary>
+/// <summary>One target: a name or dotted suffix, with <c>*</c> for any characters of a segment and <c>**</c> for any number of segments, or a regular expression.</summary>
 /// <remarks>
-/// A path may itself contain <c>*</c> segments: the compiler knows that a list has elements but not which. Such a segment matches every
-/// index, so a match means "matches for some index".
+/// What stands in single quotes is taken as it is: <c>langs.'en de'</c>; a name in quotes is never a role. A path may itself contain <c>*</c> segments:
+/// the compiler knows that a list has elements but not which. Such a segment matches every index, so a match means "matches for some index".
 /// </remarks>
 public sealed class TargetPattern
 {
-    private readonly string[] _segments;
+    private readonly TargetSegment[] _segments;
     private readonly PathExpression? _expression;
 
-    private TargetPattern(string text, string[] segments, PathExpression? expression)
+    private TargetPattern(string text, TargetSegment[] segments, PathExpression? expression)
     {
         Text = text;
         _segments = segments;
@@ -21,26 +21,17 @@ public sealed class TargetPattern
     public string Text { get; }
 
     /// <summary>Whether the target is a plain name, without dots or wildcards, which a role may stand for.</summary>
-    public bool IsName => _expression is null && _segments.Length == 1 && _segments[0].IndexOf('*') < 0;
+    public bool IsName => _expression is null && _segments is [{ Name: not null, IsQuoted: false }];
+
+    /// <summary>The name or dotted suffix that the target is; null: it has wildcards, or is a regular expression.</summary>
+    internal string? Name => _expression is null && _segments.All(s => s.Name is not null) ? string.Join(".", _segments.Select(s => s.Name)) : null;
+
+    /// <summary>What a path has to end with, from any character on: that of a target with one star, before a name. Null: it is another.</summary>
+    internal string? End => _expression is null && _segments[0].End is { } end && _segments.Skip(1).All(s => s.Name is not null) ? string.Join(".", _segments.Skip(1).Select(s => s.Name).Prepend(end)) : null;
 
     /// <summary>Reads a dotted pattern.</summary>
-    /// <exception cref="FormatException">A segment is empty or mixes <c>*</c> with other characters.</exception>
-    public static TargetPattern Parse(string text)
-    {
-        var segments = text.Split('.');
-        foreach (var segment in segments)
-        {
-            if (segment.Length == 0)
-                throw new FormatException($"'{text}' has an empty segment between dots");
-            foreach (var c in segment)
-                if (!(char.IsLetterOrDigit(c) || c == '_' || c == '*'))
-                    throw new FormatException($"'{text}' contains '{c}'; write names, dots, * and **, or begin with 'regex:'");
-            if (segment.IndexOf('*') >= 0 && segment != "*" && segment != "**")
-                throw new FormatException($"'{text}' mixes * with letters in '{segment}'; * stands for a whole segment");
-        }
-
-        return new TargetPattern(text, segments, null);
-    }
+    /// <exception cref="FormatException">A segment is empty, or a character has to stand in quotes.</exception>
+    public static TargetPattern Parse(string text) => new(text, TargetSegment.ReadAll(text), null);
 
     /// <summary>Reads a regular expression, to be matched against the whole path as Python's <c>re.fullmatch</c> does.</summary>
     /// <remarks>The time is that of the path's length, whatever the expression. References to groups and possessive or atomic parts are not supported.</remarks>
@@ -64,19 +55,16 @@ public sealed class TargetPattern
         var (part, segment, free, taken) = (0, 0, 0, 0);
         while (part < parts.Length)
         {
-            if (segment < _segments.Length && _segments[segment] == "**")
+            if (segment < _segments.Length && _segments[segment].IsAnyNumber)
                 (free, taken) = (++segment, part);
-            else if (segment < _segments.Length && SegmentMatches(_segments[segment], parts[part]))
+            else if (segment < _segments.Length && _segments[segment].Matches(parts[part]))
                 (segment, part) = (segment + 1, part + 1);
             else
                 (segment, part) = (free, ++taken);
         }
 
-        return _segments.Skip(segment).All(s => s == "**");
+        return _segments.Skip(segment).All(s => s.IsAnyNumber);
     }
-
-    private static bool SegmentMatches(string segment, string part) =>
-        segment == "*" || segment == part || (part == "*" && segment.All(char.IsDigit));
 
     /// <inheritdoc/>
     public override string ToString() => Text;

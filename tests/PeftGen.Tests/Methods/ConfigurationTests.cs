@@ -57,7 +57,6 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("use_qalora", "true")]
     [InlineData("layer_replication", "[[0,4],[2,5]]")]
     [InlineData("alora_invocation_tokens", "[5]")]
-    [InlineData("layers_pattern", "\"layers\"")]
     [InlineData("target_parameters", "[\"experts.weight\"]")]
     [InlineData("loftq_config", "{\"loftq_bits\":4}")]
     [InlineData("init_lora_weights", "\"pissa\"")]

@@ -150,10 +150,18 @@ public sealed class ModulesToSaveTests : IDisposable
             Assert.Throws<AdapterException>(() => host.Create(new LoRA(2, targets: "q_proj") { ModulesToSave = "head" }, new IA3("q_proj", "") { ModulesToSave = "head" })).Message, StringComparison.Ordinal);
         Assert.StartsWith("head: [LoRA(", Assert.Throws<AdapterException>(() => host.Create(new LoRA(2, targets: "q_proj") { ModulesToSave = "head" }, new BitFit())).Message, StringComparison.Ordinal);
         Assert.StartsWith("blocks.0.scale: ", Assert.Throws<AdapterException>(() => new TinyModel().CreateAdapter(1, new Delta("up") { ModulesToSave = "scale" }, new Shift("blocks.0") { ModulesToSave = "scale" })).Message, StringComparison.Ordinal);
-        // One of them trains all that both would, and what trains whole is not trained again.
-        Assert.Equal(["bias", "lora_A.weight", "lora_B.weight", "weight"], host.Create(new LoRA(2, targets: "head") { Bias = LoRABias.LoraOnly, ModulesToSave = "head" }).Slots().SelectMany(s => s.Stored(FileFormat.HuggingFace)).Select(s => s.Key["base_model.model.head.".Length..]).Order(StringComparer.Ordinal));
+        // What trains whole is not trained again, and has no update beside it.
+        Assert.Equal(
+            ["head.bias", "head.weight", "q_proj.bias", "q_proj.lora_A.weight", "q_proj.lora_B.weight"],
+            Keys(host.Create(new LoRA(2, targets: "q_proj,head") { Bias = LoRABias.LoraOnly, ModulesToSave = "head" })).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            "[LoRA(rank: 2, targets: \"head\", ModulesToSave = \"head\")]: all that the targets 'head' match lies in what trains whole (head), where no adapter is put. Take it out of ModulesToSave 'head', or name other targets.",
+            Assert.Throws<AdapterException>(() => host.Create(new LoRA(2, targets: "head") { ModulesToSave = "head" })).Message);
         Assert.Equal(["q_proj.bias", "head.weight", "head.bias"], host.Create(new BitFit { ModulesToSave = "head" }).Slots().SelectMany(s => s.Stored(FileFormat.HuggingFace)).Select(s => s.Key["base_model.model.".Length..]));
     }
+
+    private static IEnumerable<string> Keys(AdapterNode adapter) =>
+        adapter.Slots().SelectMany(s => s.Stored(FileFormat.HuggingFace)).Select(s => s.Key["base_model.model.".Length..].Replace("base_layer.", "", StringComparison.Ordinal));
 
     private void Check<T>(T adapter, Func<string, T> load, string peftType, string prefix = "base_model.model.") where T : EveryMethodModel.Adapter, IAdapter
     {

@@ -173,9 +173,9 @@ internal static class BottleneckConfig
     }
 
     /// <summary>In their order, so that a method's default comes back as what it is.</summary>
-    private static JsonNode? Targets(string targets) => targets.StartsWith("regex:", StringComparison.Ordinal)
-        ? ConfigWriter.Targets(TargetList.Parse(targets), [])
-        : new JsonArray([.. targets.Split(',').Select(target => JsonValue.Create(target.Trim()))]);
+    private static JsonNode? Targets(string targets) => targets.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal)
+        ? ConfigWriter.OwnTargets(targets)
+        : new JsonArray([.. TargetList.Parse(targets).Items.Select(item => JsonValue.Create(item.Text))]);
 
     private static T Named<T>(Dictionary<T, string> names, string field, JsonNode value) where T : struct, Enum =>
         names.Where(n => value is JsonValue one && one.TryGetValue(out string? name) && n.Value == name).Select(n => (T?)n.Key).FirstOrDefault() ?? throw new AdapterException($"'{field}' is {Checkpoints.JsonFile.Shown(value)}, expected {string.Join(" or ", names.Values.Select(n => $"\"{n}\""))}.");

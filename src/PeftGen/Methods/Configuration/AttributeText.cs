@@ -35,6 +35,7 @@ internal sealed class AttributeText(string method)
         null => "null",
         string text => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"",
         bool flag => flag ? "true" : "false",
+        string[] texts => $"new[] {{ {string.Join(", ", texts.Select(Literal))} }}",
         int[] numbers => $"new int[] {{ {string.Join(", ", numbers)} }}",
         Enum member => $"{member.GetType().Name}.{member}",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),

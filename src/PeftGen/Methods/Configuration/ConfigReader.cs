@@ -25,21 +25,43 @@ internal readonly struct ConfigReader(JsonObject json)
     public int Size(string field, int otherwise) => Int(field, otherwise) is var size and >= 1 ? size : throw new AdapterException(
         $"'{field}' is {JsonFile.Shown(Value(field))}, expected a whole number of at least 1.");
 
-    /// <summary>Targets as HF PEFT writes them, as a list for <see cref="TargetList"/>: a list of names, <c>all-linear</c>, or a regular expression.</summary>
+    /// <summary>
+    /// Targets as a list for <see cref="TargetList"/>. In HF PEFT's files a list has names of modules and nothing else, and a text is a regular expression of Python's; in those of this library's own
+    /// forms and of AdapterHub both are as in attributes.
+    /// </summary>
     public string? Targets(string field)
     {
-        const string Expected = "a list of names or a regular expression";
-        switch (Value(field))
+        if (Text("peft_type") is not { } type || type.StartsWith(AdapterConfig.GroupType, StringComparison.Ordinal))
+            return OwnTargets(field);
+        return Value(field) switch
         {
-            case null or JsonArray { Count: 0 }:
-                return null;
-            case JsonArray names:
-                return string.Join(",", names.Select(name => Read<string>(field, name, Expected)).Distinct());
-            case var value:
-                var text = Read<string>(field, value, Expected);
-                return text == TargetList.AllLinear ? text : "regex:" + text;
-        }
+            JsonValue text when Read<string>(field, text, "a list of names or a regular expression") is var expression =>
+                expression == TargetList.AllLinear ? expression : TargetList.RegexPrefix + expression,
+            _ => Names(field) is { Count: > 0 } names ? string.Join(",", names.Select(TargetNames.Of)) : null,
+        };
     }
+
+    /// <summary>Targets that are written as in attributes.</summary>
+    public string? OwnTargets(string field) => Value(field) switch
+    {
+        JsonValue text when Read<string>(field, text, "a list of names or a regular expression") is var expression => expression == TargetList.AllLinear ? expression : TargetList.RegexPrefix + expression,
+        _ => Names(field) is { Count: > 0 } names ? string.Join(",", names) : null,
+    };
+
+    /// <summary>A regular expression, or a list of them; null: there is none.</summary>
+    public string[]? Expressions(string field) => Value(field) is JsonValue text ? Read<string>(field, text, "a name or a list of names") is { Length: > 0 } only ? [only] : null
+            : Names(field) is { Count: > 0 } names ? [.. names] : null;
+
+    /// <summary>Whether a field is a text and no list.</summary>
+    public bool IsText(string field) => Value(field) is JsonValue value && value.GetValueKind() == JsonValueKind.String;
+
+    /// <summary>A list of names, each once; null: there is none.</summary>
+    public IReadOnlyList<string>? Names(string field) => Value(field) switch
+    {
+        null => null,
+        JsonArray names => [.. names.Select(name => Read<string>(field, name, "a list of names")).Distinct()],
+        var other => throw new AdapterException($"'{field}' is {JsonFile.Shown(other)}, expected a list of names."),
+    };
 
     public int[]? Ints(string field)
     {
@@ -60,16 +82,15 @@ internal readonly struct ConfigReader(JsonObject json)
         : throw new AdapterException($"'{field}' is {JsonFile.Shown(Value(field))}, expected one of {string.Join(", ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant()))}.");
 
     /// <summary>A dictionary of patterns, as text: <c>down_proj=6, v_proj=2</c>.</summary>
-    public string Patterns(string field) => Value(field) switch
+    public string Patterns(string field)
     {
-        null => "",
-        JsonObject patterns => string.Join(", ", patterns.Select(p => $"{p.Key}={Number(field, p.Key, p.Value)}")),
-        var other => throw new AdapterException($"'{field}' is {JsonFile.Shown(other)}, expected an object from names to numbers."),
-    };
-
-    /// <summary>A number of a map, as it is written.</summary>
-    private static string Number(string field, string key, JsonNode? value) => value is JsonValue number && number.GetValueKind() == JsonValueKind.Number
-        ? number.ToJsonString() : throw new AdapterException($"'{field}' has {JsonFile.Shown(value)} for '{key}', expected a number.");
+        if (Value(field) is not { } value)
+            return "";
+        var patterns = value as JsonObject ?? throw new AdapterException($"'{field}' is {JsonFile.Shown(value)}, expected an object from names to numbers.");
+        return string.Join(", ", patterns.Select(p => p.Value is { } number && number.GetValueKind() == JsonValueKind.Number
+            ? PatternEntry.Write(p.Key, number.ToJsonString())
+            : throw new AdapterException($"'{field}' has {JsonFile.Shown(p.Value)} for '{p.Key}', expected a number.")));
+    }
 
     /// <summary>Refuses a field that asks for what this library does not do: a value that is not null, false, empty, or one of those given.</summary>
     public void Refuse(string field, string what, params string[] harmless)
@@ -102,10 +123,12 @@ internal readonly struct ConfigReader(JsonObject json)
 internal static class ConfigWriter
 {
     /// <summary>Targets as HF PEFT writes them: a sorted list, or a string for a regular expression.</summary>
-    public static JsonNode? Targets(TargetList? targets, IReadOnlyList<string> names) =>
-        targets is null ? null
-        : targets.Text.StartsWith("regex:", StringComparison.Ordinal) ? JsonValue.Create(targets.Text["regex:".Length..])
-        : Names(names);
+    /// <param name="names">The words for the sites of a claim.</param>
+    public static JsonNode Targets(IReadOnlyList<string> names) =>
+        names is [var only] && only.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal) ? JsonValue.Create(only[TargetList.RegexPrefix.Length..]) : Names(names);
+
+    /// <summary>Targets as they are written in attributes.</summary>
+    public static JsonNode OwnTargets(string targets) => Targets([.. TargetList.Parse(targets).Items.Select(item => item.Text)]);
 
     public static JsonArray Names(IEnumerable<string> names) => new(names.Order(StringComparer.Ordinal).Select(n => (JsonNode?)JsonValue.Create(n)).ToArray());
 

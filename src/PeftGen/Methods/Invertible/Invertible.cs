@@ -83,8 +83,8 @@ public sealed class Invertible([InRange(1, 4096)] double reduction = 2, string t
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
         config["reduction"] = ConfigWriter.Number(Reduction);
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
-        config["inverse_modules"] = Inverse is null ? null : ConfigWriter.Targets(TargetList.Parse(Inverse), Inverse.Split(','));
+        config["target_modules"] = ConfigWriter.OwnTargets(Targets);
+        config["inverse_modules"] = Inverse is null ? null : ConfigWriter.OwnTargets(Inverse);
         config["non_linearity"] = NonLinearity;
         if (Width > 0)
             config["width"] = Width;

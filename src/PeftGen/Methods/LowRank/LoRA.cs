@@ -43,6 +43,9 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     [InRange(0, 65536), Blocks(nameof(Targets), ByIndex = true)]
     public int[]? Layers { get; set; }
 
+    /// <summary>What the lists of blocks are called in which <see cref="Layers"/> counts, as regular expressions: the first counts that is in a path. Null: any list.</summary>
+    public string[]? LayerLists { get; set; }
+
     /// <summary>Numbers of the blocks to leave out, counted from 0 through all stacks of blocks, an encoder's and then its decoder's; null: none.</summary>
     [InRange(0, 65536), LeavesOut(nameof(Targets))]
     public int[]? LeaveOut { get; set; }
@@ -117,6 +120,13 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) =>
         LoRAConfig.Write(this, config, targets.ToDictionary(t => t.Key.Purpose, t => t.Value));
 
+    internal override void WriteSites(JsonObject config, Func<Claim, IReadOnlyList<(string path, IReadOnlyList<string>? parts)>> layersOf)
+    {
+        var paths = layersOf(Claims[0]).Select(layer => layer.path).ToList();
+        config["rank_pattern"] = new ValuePatterns(RankPattern).ToJson(paths, Rank);
+        config["alpha_pattern"] = new ValuePatterns(AlphaPattern).ToJson(paths, Alpha);
+    }
+
     /// <inheritdoc/>
     public override void WriteHubConfig(JsonObject config, HubSites sites) => LoRAConfig.WriteHub(this, config, sites.Of(Claims[0], HubLinears.Kinds));
 
@@ -127,7 +137,7 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(LoRA))
         .Argument("rank", Rank).Argument("alpha", Alpha, 8.0).Argument("targets", Targets)
-        .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Dropout), Dropout, 0.0)
+        .Property(nameof(Exclude), Exclude).Property(nameof(Layers), Layers).Property(nameof(LayerLists), LayerLists).Property(nameof(LeaveOut), LeaveOut).Property(nameof(Dropout), Dropout, 0.0)
         .Property(nameof(RsLora), RsLora, false).Property(nameof(Bias), Bias, LoRABias.None).Property(nameof(BiasInB), BiasInB, false)
         .Property(nameof(Gated), Gated, false).Property(nameof(Pooling), Pooling, GatePooling.All).Property(nameof(TrainableTokens), TrainableTokens)
         .Property(nameof(RankPattern), RankPattern, "").Property(nameof(AlphaPattern), AlphaPattern, "").Property(nameof(Init), Init, LoRAInit.Kaiming)
@@ -137,11 +147,11 @@ public sealed class LoRA([InRange(1, 65536), BoundedBySize] int rank = 8, [InRan
     {
         var list = TargetList.Parse(Targets);
         var exclude = Exclude is null ? null : TargetList.Parse(Exclude);
-        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true, LeaveOut = LeaveOut }];
+        List<Claim> claims = [new Claim(SiteKind.Layer, list, exclude, Layers) { TakesParts = true, LeaveOut = LeaveOut, BlockLists = LayerLists ?? [] }];
         if (Bias == LoRABias.All)
             claims.Add(new Claim(SiteKind.Parameter, TargetList.Parse("bias"), Purpose: Biases) { Optional = true });
         if (Bias == LoRABias.LoraOnly)
-            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Optional = true, Parameter = "bias", LeaveOut = LeaveOut });
+            claims.Add(new Claim(SiteKind.Parameter, list, exclude, Layers, Biases) { Optional = true, Parameter = "bias", LeaveOut = LeaveOut, BlockLists = LayerLists ?? [] });
         if (TrainableTokens is { Length: > 0 })
             claims.AddRange([new Claim(SiteKind.Layer, TargetList.Parse("embed"), Purpose: Tokens) { Exclusive = TrainedTokensSlot.Kind }, PeftGen.TrainableTokens.TiedHeads]);
         return claims;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 
 namespace PeftGen.Methods;
 
@@ -11,7 +12,7 @@ internal static class LoRAConfig
         ("use_dora", "DoRA"), ("use_qalora", "QA-LoRA"), ("use_bdlora", "BD-LoRA"), ("alora_invocation_tokens", "activated LoRA"),
         ("arrow_config", "Arrow"), ("kasa_config", "KaSA"), ("velora_config", "VeLoRA"), ("monteclora_config", "MonteCLoRA"),
         ("loftq_config", "LoftQ"), ("corda_config", "CorDA"), ("lora_ga_config", "LoRA-GA"), ("megatron_config", "Megatron"),
-        ("layer_replication", "layer replication"), ("layers_pattern", "a list of blocks by name"), ("target_parameters", "LoRA on bare parameters"),
+        ("layer_replication", "layer replication"), ("target_parameters", "LoRA on bare parameters"),
         ("ensure_weight_tying", "tied adapters"),
     ];
 
@@ -24,8 +25,6 @@ internal static class LoRAConfig
         var config = new ConfigReader(json);
         foreach (var (field, what) in Foreign)
             config.Refuse(field, what);
-        if (json["trainable_token_indices"] is JsonObject)
-            config.Refuse("trainable_token_indices", "trainable tokens by module name");
         // Starts that leave the base alone do not matter once the values are read.
         config.Refuse("init_lora_weights", "a start that moves a part of the base's weights into the adapter", "true", "\"gaussian\"", "\"orthogonal\"", "\"eva\"");
         var bias = config.Text("bias") ?? "none";
@@ -43,9 +42,10 @@ internal static class LoRAConfig
             },
             Exclude = config.Targets("exclude_modules"),
             Layers = config.Ints("layers_to_transform"),
+            LayerLists = config.Expressions("layers_pattern"),
             RankPattern = config.Patterns("rank_pattern"),
             AlphaPattern = config.Patterns("alpha_pattern"),
-            TrainableTokens = config.Ints("trainable_token_indices"),
+            TrainableTokens = TokensOf(json, config),
             Init = json["init_lora_weights"]?.ToJsonString() == "\"gaussian\"" ? LoRAInit.Gaussian : LoRAInit.Kaiming,
             Gated = config.Text("peft_type") == LoRA.GatedType,
             Pooling = config.Choice("gate_pooling", GatePooling.All),
@@ -79,6 +79,34 @@ internal static class LoRAConfig
         config["use_gating"] = values.Gated;
     }
 
+    /// <summary>Which blocks are meant; names that have an index in them say it themselves.</summary>
+    private static void WriteLayers(LoRA values, JsonObject config, bool isByName)
+    {
+        var layers = isByName ? values.Layers : null;
+        // HF PEFT takes one index without a list, too; a loaded file keeps its form.
+        if (layers is not [var only] || config["layers_to_transform"] is not JsonValue written || !written.TryGetValue(out int one) || one != only)
+            config["layers_to_transform"] = ConfigWriter.Ints(layers);
+        if (layers is null || !config.ContainsKey("layers_pattern"))
+            config["layers_pattern"] = layers is null || values.LayerLists is not { Length: > 0 } ? null : new JsonArray([.. values.LayerLists.Select(list => JsonValue.Create(PythonRegex.Of(list) ?? list))]);
+    }
+
+    /// <summary>The tokens that train: a list, or lists by embedding. What is tied to the embedding has the same rows, so it may stand beside it.</summary>
+    private static int[]? TokensOf(JsonObject json, ConfigReader config)
+    {
+        const string Field = "trainable_token_indices";
+        if (json[Field] is not JsonObject byName)
+            return config.Ints(Field);
+        var lists = byName.Select(entry => (name: entry.Key, tokens: new ConfigReader(byName).Ints(entry.Key) ?? [])).ToList();
+        if (lists.Count == 0)
+            return null;
+        var heads = TargetList.Parse(TiedTokensSlot.Heads).Resolve([]);
+        foreach (var (name, tokens) in lists)
+            if (!(RoleTable.Find("embed")!.Matches(ModelShape.Empty, name) || (lists.Count > 1 && heads.Matches(new TargetCandidate(name, true)))) || !tokens.SequenceEqual(lists[0].tokens))
+                throw new AdapterException(
+                    $"'{Field}' is {byName.ToJsonString()}: trained tokens of {name} are not supported, expected one list, for the input embedding. Train with [TrainableTokens(…, targets: \"{name}\")] in a group of its own.");
+        return lists[0].tokens;
+    }
+
     /// <summary>Writes all fields that HF PEFT writes.</summary>
     /// <param name="values">The values.</param>
     /// <param name="config">The object to add to; what a loaded file said besides stays.</param>
@@ -95,15 +123,15 @@ internal static class LoRAConfig
         config["lora_bias"] = values.BiasInB;
         config["bias"] = values.Bias switch { LoRABias.All => "all", LoRABias.LoraOnly => "lora_only", _ => "none" };
         // What is left out stands in the names alone.
-        config["target_modules"] = values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Targets), names[""]) : ConfigWriter.Names(names[""]);
-        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[LoRA.Excluded]);
+        config["target_modules"] = ConfigWriter.Targets(names[""]);
+        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(names[LoRA.Excluded]);
         config.TryAdd(WholeModules.Field, null);
-        // HF PEFT takes one index without a list, too; a loaded file keeps its form.
-        if (values.Layers is not [var only] || config["layers_to_transform"] is not JsonValue written || !written.TryGetValue(out int one) || one != only)
-            config["layers_to_transform"] = ConfigWriter.Ints(values.Layers);
         config["rank_pattern"] = new ValuePatterns(values.RankPattern).ToJson();
         config["alpha_pattern"] = new ValuePatterns(values.AlphaPattern).ToJson();
-        config["trainable_token_indices"] = ConfigWriter.Ints(values.TrainableTokens);
+        WriteLayers(values, config, isByName: !names[""].Any(FileNames.HasIndex));
+        // A loaded file keeps its form.
+        if (values.TrainableTokens is null || config["trainable_token_indices"] is not JsonObject)
+            config["trainable_token_indices"] = ConfigWriter.Ints(values.TrainableTokens);
         if (values.Init == LoRAInit.Gaussian)
             config["init_lora_weights"] = "gaussian";
         if (values.Gated)

@@ -105,8 +105,8 @@ public sealed class MTLLoRA([InRange(1, 65536)] int tasks = 1, [InRange(1, 65536
         config["r"] = Rank;
         config["lora_alpha"] = ConfigWriter.Number(Alpha);
         // What is left out stands in the names alone.
-        config["target_modules"] = LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]) : ConfigWriter.Names(targets[Claims[0]]);
-        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets.First(t => t.Key.Purpose == Excluded).Value);
+        config["target_modules"] = ConfigWriter.Targets(targets[Claims[0]]);
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(targets.First(t => t.Key.Purpose == Excluded).Value);
         config["num_projections"] = Projections;
         config["sharpness"] = Sharpness;
         config["lora_dropout"] = Dropout;

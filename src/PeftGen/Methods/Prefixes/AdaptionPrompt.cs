@@ -106,7 +106,7 @@ public sealed class AdaptionPrompt([InRange(1, 65536)] int length = 10, [InRange
         }
         else
         {
-            config["targets"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
+            config["targets"] = ConfigWriter.OwnTargets(Targets);
             config["unprojected"] = Unprojected;
         }
 

@@ -170,7 +170,7 @@ internal static class PrefixConfig
     {
         config["peft_type"] = OwnType;
         config["length"] = values.Length;
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), values.Targets.Split(','));
+        config["target_modules"] = ConfigWriter.OwnTargets(values.Targets);
         config["positions"] = ConfigWriter.Choice(values.Positions);
         config["projection"] = values.Projection;
         config["projection_input"] = values.ProjectionInput;

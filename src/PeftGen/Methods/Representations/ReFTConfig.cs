@@ -54,7 +54,7 @@ internal readonly struct ReFTConfig(JsonObject json)
     public static void Write(ReFT values, JsonObject config)
     {
         WriteValues(values, config);
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(values.Targets), values.Targets.Split(','));
+        config["target_modules"] = ConfigWriter.OwnTargets(values.Targets);
         config[Layers] = values.Layers is null ? "all" : ConfigWriter.Ints(values.Layers);
         config["leave_out"] = ConfigWriter.Ints(values.LeaveOut);
         config[Subtracts] = values.Subtracts;

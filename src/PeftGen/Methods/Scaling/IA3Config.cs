@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 
 namespace PeftGen.Methods;
 
@@ -13,12 +14,24 @@ internal static class IA3Config
     private static IA3 ReadHuggingFace(JsonObject json)
     {
         var config = new ConfigReader(json);
-        return new IA3(config.Targets("target_modules") ?? "k,v,ffn_out", config.Targets("feedforward_modules") ?? "")
+        return new IA3(config.Targets("target_modules") ?? "k,v,ffn_out", FeedforwardOf(config))
         {
             Exclude = config.Targets("exclude_modules"),
             Gated = config.Text("peft_type") == IA3.GatedType,
             Pooling = config.Choice("gate_pooling", GatePooling.All),
         };
+    }
+
+    /// <summary>HF PEFT compares ends of paths from any character on: <c>proj</c> means <c>k_proj</c>, too, where that is a target.</summary>
+    private static string FeedforwardOf(ConfigReader config)
+    {
+        const string Field = "feedforward_modules";
+        if (config.Text("peft_type") != IA3.PlainType || config.IsText(Field))
+            return config.Targets(Field) ?? "";
+        var targets = config.IsText("target_modules") ? null : config.Names("target_modules");
+        return string.Join(",", (config.Names(Field) ?? []).Select(name =>
+            targets?.Any(target => target != name && (HuggingFaceNames.EndsWithSegments(name, target) || (target.EndsWith(name, StringComparison.Ordinal) && !HuggingFaceNames.EndsWithSegments(target, name)))) == false
+                ? TargetNames.Of(name) : TargetNames.EndingWith(name)));
     }
 
     /// <summary>There every layer is scaled at its output, the feed-forward network's, too.</summary>
@@ -42,13 +55,14 @@ internal static class IA3Config
         // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
         if (!values.Gated && names[""].Any(n => n.Contains('[')))
             config["peft_type"] = IA3.PartsType;
-        // HF PEFT wants them word for word among the targets.
-        var all = names[""].Union(feedforward).ToList();
+        // HF PEFT wants names word for word among the targets.
+        var isExpression = names[""].Concat(feedforward).Any(name => name.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal));
+        var all = isExpression ? names[""] : [.. names[""].Union(feedforward)];
         // What is left out stands in the names alone.
-        config["target_modules"] = values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Targets), all) : ConfigWriter.Names(all);
+        config["target_modules"] = ConfigWriter.Targets(all);
         config["feedforward_modules"] = values.Feedforward.Length == 0 ? new JsonArray()
-            : values.LeaveOut is null ? ConfigWriter.Targets(TargetList.Parse(values.Feedforward), feedforward) : ConfigWriter.Names(feedforward);
-        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(values.Exclude), names[IA3.Excluded]);
+            : ConfigWriter.Targets(feedforward);
+        config["exclude_modules"] = values.Exclude is null ? null : ConfigWriter.Targets(names[IA3.Excluded]);
         config.TryAdd(WholeModules.Field, null);
         if (values.Gated)
             config["gate_pooling"] = ConfigWriter.Choice(values.Pooling);

@@ -32,7 +32,7 @@ public sealed class BitFit(string targets = "bias") : AdaptAttribute
 
     /// <inheritdoc/>
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets) =>
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
+        config["target_modules"] = ConfigWriter.Targets(targets[Claims[0]]);
 
     /// <inheritdoc/>
     public override string ToString() => new AttributeText(nameof(BitFit)).Argument("targets", Targets, "bias").Common(this).ToString();

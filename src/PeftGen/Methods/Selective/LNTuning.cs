@@ -41,8 +41,8 @@ public sealed class LNTuning(string targets = "norms") : AdaptAttribute
     /// <inheritdoc/>
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
-        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(TargetList.Parse(Exclude), targets[Excluded!]);
+        config["target_modules"] = ConfigWriter.Targets(targets[Claims[0]]);
+        config["exclude_modules"] = Exclude is null ? null : ConfigWriter.Targets(targets[Excluded!]);
         config.TryAdd(WholeModules.Field, null);
     }
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace PeftGen.Methods;
 
-/// <summary>A head whose weight is an embedding's with trained rows: <c>y[…, token] = row · x</c>. The rows belong to the embedding's slot; files have them twice.</summary>
+/// <summary>A head whose weight is an embedding's with trained rows: <c>y[…, token] = row · x</c>. The rows belong to the embedding's slot.</summary>
 internal sealed class TiedTokensSlot : LayerSlot
 {
     /// <summary>The heads that models tie to their embeddings.</summary>
@@ -38,7 +38,12 @@ internal sealed class TiedTokensSlot : LayerSlot
 
     public override Tensor? read(ForwardContext context, nn.Module host, string name, Tensor? value) => Embedding.read(context, host, name, value);
 
-    public override IEnumerable<StoredTensor> Stored(FileFormat format) => [new($"{HuggingFaceKeys.Prefix}{Path}.{_infix}{TrainedTokensSlot.Rows}", Embedding.Trained)];
+    /// <summary>HF PEFT writes the rows for head and embedding where they are all that trains, and beside another method for the embedding alone.</summary>
+    public override IEnumerable<StoredTensor> Stored(FileFormat format) => _infix.Length == 0 ? [new(Key, Embedding.Trained)] : [];
+
+    internal override IEnumerable<string> Repeated(FileFormat format) => _infix.Length == 0 ? [] : [Key];
+
+    private string Key => $"{HuggingFaceKeys.Prefix}{Path}.{_infix}{TrainedTokensSlot.Rows}";
 
     public override bool CanMerge => true;
 

@@ -52,7 +52,7 @@ public sealed class TrainableTokens(int[] tokens, string targets = "embed") : Ad
     public override void WriteConfig(JsonObject config, IReadOnlyDictionary<Claim, IReadOnlyList<string>> targets)
     {
         config["token_indices"] = ConfigWriter.Ints(Tokens);
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), targets[Claims[0]]);
+        config["target_modules"] = ConfigWriter.Targets(targets[Claims[0]]);
         config.TryAdd("init_weights", true);
     }
 

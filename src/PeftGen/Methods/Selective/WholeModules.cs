@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftGen.Checkpoints;
 
 namespace PeftGen.Methods;
 
@@ -12,8 +13,33 @@ internal static class WholeModules
     public static Claim? ClaimOf(AdaptAttribute method) =>
         method.ModulesToSave is { } modules ? new Claim(SiteKind.Parameter, TargetList.Parse(modules), Purpose: Field) : null;
 
+    // What the keys of methods have where those of copies have a parameter's name.
+    private static readonly string[] Infixes = [".lora_", ".ia3_", ".ln_tuning_layers.", ".token_adapter.", "." + TrainedTokensSlot.Rows];
+
     /// <summary>Sets what a configuration says.</summary>
-    public static void Read(AdaptAttribute values, JsonObject config) => values.ModulesToSave = new ConfigReader(config).Targets(Field);
+    /// <param name="values">The method.</param>
+    /// <param name="config">The configuration.</param>
+    /// <param name="keys">The keys of the file beside it; empty: there is none.</param>
+    public static void Read(AdaptAttribute values, JsonObject config, IReadOnlyCollection<string> keys)
+    {
+        var reader = new ConfigReader(config);
+        values.ModulesToSave = reader.Text("peft_type")?.StartsWith(AdapterConfig.GroupType, StringComparison.Ordinal) == true ? reader.OwnTargets(Field)
+            : reader.Names(Field) is { Count: > 0 } names ? string.Join(",", names.Select(name => TargetOf(name, keys))) : null;
+    }
+
+    /// <summary>HF PEFT compares ends of paths from any character on: <c>norm</c> means <c>input_layernorm</c>, too. Where the file has such a copy, the target says so.</summary>
+    private static string TargetOf(string name, IReadOnlyCollection<string> keys) =>
+        name.Length > 0 && keys.Where(key => !Infixes.Any(key.Contains)).Any(key => Ends(key, name)) ? TargetNames.EndingWith(name)
+        : keys.Any(key => key.Contains($".{name}.", StringComparison.Ordinal)) ? TargetNames.OfModule(name) : TargetNames.Of(name);
+
+    /// <summary>Whether a key lies below a module whose path ends with a name that begins within one of its own.</summary>
+    private static bool Ends(string key, string name)
+    {
+        for (var at = key.IndexOf(name + ".", 1, StringComparison.Ordinal); at > 0; at = key.IndexOf(name + ".", at + 1, StringComparison.Ordinal))
+            if (key[at - 1] != '.')
+                return true;
+        return false;
+    }
 
     /// <summary>Adds the names to a configuration.</summary>
     /// <param name="values">The method.</param>

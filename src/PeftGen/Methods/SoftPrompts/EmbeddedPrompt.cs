@@ -80,7 +80,7 @@ public sealed class EmbeddedPrompt([InRange(1, 65536)] int length = 10, string t
     {
         config["length"] = Length;
         config["after_first"] = AfterFirst;
-        config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
+        config["target_modules"] = ConfigWriter.OwnTargets(Targets);
     }
 
     /// <inheritdoc/>

@@ -64,7 +64,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
         if (TaskType is not null)
             config["task_type"] = TaskType;
         if (Targets != Default)
-            config["target_modules"] = ConfigWriter.Targets(TargetList.Parse(Targets), Targets.Split(','));
+            config["target_modules"] = ConfigWriter.OwnTargets(Targets);
         // HF PEFT reads the sizes off the model where they are not given.
         foreach (var field in (string[])[WholeModules.Field, "token_dim", "num_attention_heads", "num_layers"])
             config.TryAdd(field, null);
@@ -78,7 +78,7 @@ public abstract class SoftPrompt(int length, string targets) : AdaptAttribute
 
     /// <summary>Reads what all have in common.</summary>
     internal static (int length, string targets, int submodules, string? taskType) ReadCommon(ConfigReader reader) =>
-        (reader.Int("num_virtual_tokens", 0), reader.Targets("target_modules") ?? Default, reader.Int("num_transformer_submodules", reader.Text("task_type") == "SEQ_2_SEQ_LM" ? 2 : 1), reader.Text("task_type"));
+        (reader.Int("num_virtual_tokens", 0), reader.OwnTargets("target_modules") ?? Default, reader.Int("num_transformer_submodules", reader.Text("task_type") == "SEQ_2_SEQ_LM" ? 2 : 1), reader.Text("task_type"));
 
     /// <summary>The attribute's text with what all have in common.</summary>
     internal AttributeText Text(string name) => new AttributeText(name).Argument("length", Length).Argument("targets", Targets, Default);
