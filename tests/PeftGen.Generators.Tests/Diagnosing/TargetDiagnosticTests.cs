@@ -162,9 +162,9 @@ public class TargetDiagnosticTests
 
     [Theory]
     [InlineData("\"q_proj,[|,|]v_proj\"", "a target is empty; write names separated by commas, for example 'q_proj,v_proj'")]
-    [InlineData("\"q_proj,[|v-proj|]\"", "'v-proj' contains '-'; write names, dots, * and **, or begin with 'regex:'")]
+    [InlineData("\"q_proj,[|v;proj|]\"", "'v;proj' contains ';'; write names, dots, * and **, a name with other characters in single quotes, or begin with 'regex:'")]
     [InlineData("\"[|a..b|]\"", "'a..b' has an empty segment between dots")]
-    [InlineData("\"[|q*|],v_proj\"", "'q*' mixes * with letters in 'q*'; * stands for a whole segment")]
+    [InlineData("\"q_proj,[|v.'k|]\"", "v.'k has a quote that does not end; write 'name', and '' for a quote in a name")]
     [InlineData("\"[|regex:(|]\"", "'(' is no regular expression that PeftGen can match: a '(' has no ')'")]
     public void MalformedTargets(string targets, string message) => Marked.Reports("PG007", message, $$"""
         [Scale(targets: {{targets}})]

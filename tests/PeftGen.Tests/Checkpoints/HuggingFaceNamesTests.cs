@@ -125,7 +125,7 @@ public sealed class HuggingFaceNamesTests : IDisposable
     [InlineData(@"(?u)\w\W[\w.]", @"[\p{L}\p{N}_][^\p{L}\p{N}_][\p{L}\p{N}_.]")]
     [InlineData(@"(?ai)\d[\s]", @"(?i)[0-9][ \t\n\r\f\v]")]
     [InlineData(@"(?i:A)(?=b)(?!c)(?:d)(?#note)", @"(?i:A)(?=b)(?!c)(?:d)(?#note)")]
-    public void Python_s_expressions_are_read(string python, string dotNet) => Assert.Equal(dotNet, PythonRegex.ToDotNet(python));
+    public void Python_s_expressions_are_read(string python, string dotNet) => Assert.Equal("regex:" + dotNet, Read(python).Targets);
 
     [Theory]
     [InlineData(@"\p{L}", @"'\p' means nothing")]
@@ -133,7 +133,7 @@ public sealed class HuggingFaceNamesTests : IDisposable
     [InlineData(@"(?P<n>a)(b)\2", "refers to groups by number")]
     [InlineData(@"a\", "it ends with a backslash")]
     public void What_Python_would_not_take_is_refused(string python, string message) =>
-        Assert.Contains(message, Assert.Throws<FormatException>(() => PythonRegex.ToDotNet(python)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<AdapterException>(() => Read(python)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(@"(?<n>a)\k<n>(?'m'b)\z", @"(?P<n>a)(?P=n)(?P<m>b)\Z")]
@@ -143,7 +143,19 @@ public sealed class HuggingFaceNamesTests : IDisposable
     [InlineData(@"[a-z-[aeiou]]", null)]
     [InlineData(@"(?<=a+)b", null)]
     [InlineData(@"(?<n>a)(b)\1", null)]
-    public void Ours_are_written_in_Python_s_words_where_it_has_them(string dotNet, string? python) => Assert.Equal(python, PythonRegex.FromDotNet(dotNet));
+    public void Ours_are_written_in_Python_s_words_where_it_has_them(string dotNet, string? python)
+    {
+        var adapter = Llama().Create(new LoRA(2, targets: $"regex:{dotNet}|.*q_proj"));
+        adapter.Save(_folder.Path);
+        var written = Config()["target_modules"]!;
+        if (python is null)
+            Assert.Equal("""["q_proj"]""", written.ToJsonString());
+        else
+            Assert.Equal($"{python}|.*q_proj", written.GetValue<string>());
+        Assert.Equal(Shapes(adapter), Shapes(Llama().Load(_folder.Path, [new LoRA()])));
+    }
+
+    private static LoRA Read(string expression) => (LoRA)AdapterDeclaration.Read(new JsonObject { ["peft_type"] = "LORA", ["target_modules"] = expression }).Methods[0];
 
     private static TreeHost Llama() => TreeHost.Of(TestData.Path("hosts/llama"));
 
