@@ -35,7 +35,8 @@ internal static class WholeModules
     /// <summary>Whether a key lies below a module whose path ends with a name that begins within one of its own.</summary>
     private static bool Ends(string key, string name)
     {
-        for (var at = key.IndexOf(name + ".", 1, StringComparison.Ordinal); at > 0; at = key.IndexOf(name + ".", at + 1, StringComparison.Ordinal))
+        var start = key.StartsWith(HuggingFaceKeys.Prefix, StringComparison.Ordinal) ? HuggingFaceKeys.Prefix.Length : HuggingFaceKeys.PromptPrefix.Length;
+        for (var at = start < key.Length ? key.IndexOf(name + ".", start, StringComparison.Ordinal) : -1; at > 0; at = key.IndexOf(name + ".", at + 1, StringComparison.Ordinal))
             if (key[at - 1] != '.')
                 return true;
         return false;
