@@ -25,7 +25,7 @@ public class SilentDeclarationTests
     [InlineData("LoRA(targets: \"q_proj,[|\"|])", "a target is empty; write names separated by commas, for example 'q_proj,v_proj'")]
     [InlineData("LoRA(targets: \"q_proj\", ModulesToSave = \"[|\"|])", "a target is empty; write names separated by commas, for example 'q_proj,v_proj'")]
     [InlineData("LoRA(targets: \"q_proj\", Exclude = \"[|\"|])", "a target is empty; write names separated by commas, for example 'q_proj,v_proj'")]
-    [InlineData("LoRA(targets: \"q_proj\", Exclude = \"[|q*|]\")", "'q*' mixes * with letters in 'q*'; * stands for a whole segment")]
+    [InlineData("LoRA(targets: \"q_proj\", Exclude = \"[|q;k|]\")", "'q;k' contains ';'; write names, dots, * and **, a name with other characters in single quotes, or begin with 'regex:'")]
     public void NoTargets(string attribute, string message) => Marked.Reports("PG007", message, Model(attribute), program: false);
 
     [Theory]
