@@ -52,10 +52,10 @@ public sealed class HuggingFaceNamesTests : IDisposable
         Assert.Equal("[1]", Config()["layers_to_transform"]!.ToJsonString());
         Assert.Equal("""["h","layers"]""", Config()["layers_pattern"]!.ToJsonString());
         Assert.Equal(4, Shapes(Llama().Load(_folder.Path, [new LoRA()])).Count);
-        // An expression and indices are a contradiction there.
+        // An expression beside indices is refused there, so names take its place.
         Llama().Create(new LoRA(2, targets: "regex:.*q_proj") { Layers = [1] }).Save(_folder.Path);
-        Assert.Equal("""["model.layers.1.self_attn.q_proj"]""", Config()["target_modules"]!.ToJsonString());
-        Assert.Null(Config()["layers_to_transform"]);
+        Assert.Equal("""["q_proj"]""", Config()["target_modules"]!.ToJsonString());
+        Assert.Equal("[1]", Config()["layers_to_transform"]!.ToJsonString());
     }
 
     [Theory]

@@ -9,6 +9,8 @@ namespace PeftGen.Methods;
 /// <param name="json">The object of one method.</param>
 internal readonly struct ConfigReader(JsonObject json)
 {
+    private const string NamesOrExpression = "a list of names or a regular expression";
+
     public int Int(string field, int otherwise) => Value(field) is { } value ? Read<int>(field, value, "a whole number") : otherwise;
 
     public double Double(string field, double otherwise) => Value(field) is { } value ? Read<double>(field, value, "a number") : otherwise;
@@ -35,17 +37,17 @@ internal readonly struct ConfigReader(JsonObject json)
             return OwnTargets(field);
         return Value(field) switch
         {
-            JsonValue text when Read<string>(field, text, "a list of names or a regular expression") is var expression =>
+            JsonValue text when Read<string>(field, text, NamesOrExpression) is var expression =>
                 expression == TargetList.AllLinear ? expression : TargetList.RegexPrefix + expression,
-            _ => Names(field) is { Count: > 0 } names ? string.Join(",", names.Select(TargetNames.Of)) : null,
+            _ => Names(field, NamesOrExpression) is { Count: > 0 } names ? string.Join(",", names.Select(TargetNames.Of)) : null,
         };
     }
 
     /// <summary>Targets that are written as in attributes.</summary>
     public string? OwnTargets(string field) => Value(field) switch
     {
-        JsonValue text when Read<string>(field, text, "a list of names or a regular expression") is var expression => expression == TargetList.AllLinear ? expression : TargetList.RegexPrefix + expression,
-        _ => Names(field) is { Count: > 0 } names ? string.Join(",", names) : null,
+        JsonValue text when Read<string>(field, text, NamesOrExpression) is var expression => expression == TargetList.AllLinear ? expression : TargetList.RegexPrefix + expression,
+        _ => Names(field, NamesOrExpression) is { Count: > 0 } names ? string.Join(",", names) : null,
     };
 
     /// <summary>A regular expression, or a list of them; null: there is none.</summary>
@@ -56,11 +58,11 @@ internal readonly struct ConfigReader(JsonObject json)
     public bool IsText(string field) => Value(field) is JsonValue value && value.GetValueKind() == JsonValueKind.String;
 
     /// <summary>A list of names, each once; null: there is none.</summary>
-    public IReadOnlyList<string>? Names(string field) => Value(field) switch
+    public IReadOnlyList<string>? Names(string field, string expected = "a list of names") => Value(field) switch
     {
         null => null,
-        JsonArray names => [.. names.Select(name => Read<string>(field, name, "a list of names")).Distinct()],
-        var other => throw new AdapterException($"'{field}' is {JsonFile.Shown(other)}, expected a list of names."),
+        JsonArray names => [.. names.Select(name => Read<string>(field, name, expected)).Distinct()],
+        var other => throw new AdapterException($"'{field}' is {JsonFile.Shown(other)}, expected {expected}."),
     };
 
     public int[]? Ints(string field)
