@@ -60,7 +60,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("target_parameters", "[\"experts.weight\"]")]
     [InlineData("loftq_config", "{\"loftq_bits\":4}")]
     [InlineData("init_lora_weights", "\"pissa\"")]
-    [InlineData("trainable_token_indices", "{\"embed\":[1]}")]
+    [InlineData("trainable_token_indices", "{\"pooler\":[1]}")]
     [InlineData("bias", "\"some\"")]
     [InlineData("r", "\"8\"")]
     public void What_LoRA_does_not_do_is_refused_by_its_name(string field, string value)
