@@ -101,11 +101,10 @@ public sealed class CompiledHost
 
     private MethodInfo Forward() => _type.GetMethods().First(m => m.Name == "forward" && !m.GetParameters().Any(p => typeof(AdapterNode).IsAssignableFrom(p.ParameterType)));
 
-    private MethodInfo AdaptedForward()
-    {
-        var node = _type.GetNestedType("Adapter")!;
-        return _type.GetMethods().Single(m => m.Name == "forward" && m.GetParameters() is [var a, var o, ..] && a.ParameterType == node && o.ParameterType == typeof(ForwardOptions));
-    }
+    private MethodInfo AdaptedForward() => _type.GetMethods()
+        .Single(m => m is { Name: "forward", IsGenericMethodDefinition: true } && m.GetParameters() is [{ ParameterType: { IsGenericType: true } adapter }, var options, ..]
+            && adapter.GetGenericTypeDefinition() == typeof(AdapterOf<>) && options.ParameterType == typeof(ForwardOptions))
+        .MakeGenericMethod(_type);
 
     private static string Infix(string group) => group.Length == 0 ? "" : char.ToUpperInvariant(group[0]) + group[1..];
 

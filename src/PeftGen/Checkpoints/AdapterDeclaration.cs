@@ -51,6 +51,20 @@ public sealed class AdapterDeclaration
         var method = KnownMethods.All.FirstOrDefault(m => AdapterFolder.Reads(m, part, source)) ?? throw new AdapterException(
             $"{source}: {AdapterConfig.NameOf(part)} is no method of this library, which has {string.Join(", ", KnownMethods.All.Select(m => m.PeftType))}. " +
             "Declare a method of your own whose PeftType it is.");
-        return AdapterFolder.ReadMethod(method, part, source, keys);
+        return AdapterFolder.ReadMethod(method, WithoutIdleNames(part, keys), source, keys);
+    }
+
+    /// <summary>HF PEFT's targets may name what the model does not have; a declaration names what there is.</summary>
+    private static JsonObject WithoutIdleNames(JsonObject part, IReadOnlyCollection<string> keys)
+    {
+        const string Field = "target_modules";
+        if (part[Field] is not JsonArray names || part["peft_type"]?.ToString().StartsWith(AdapterConfig.GroupType, StringComparison.Ordinal) != false)
+            return part;
+        var found = names.Where(name => name is JsonValue value && value.TryGetValue(out string? text) && keys.Any(key => key.Contains($".{text}.", StringComparison.Ordinal))).ToList();
+        if (found.Count == 0 || found.Count == names.Count)
+            return part;
+        var trimmed = part.DeepClone().AsObject();
+        trimmed[Field] = new JsonArray([.. found.Select(name => name!.DeepClone())]);
+        return trimmed;
     }
 }

@@ -122,8 +122,8 @@ internal static class AdapterFolder
     {
         var path = Path.Combine(directory, AdapterConfig.FileName);
         var config = AdapterConfig.Read(files.Json(path, "an adapter's configuration"), path);
-        // What trains whole can be told from the file alone.
-        if (config.Format != FileFormat.HuggingFace || config.Methods.All(method => method[WholeModules.Field] is null) || !files.Has(Path.Combine(directory, WeightNames[config.Format].safetensors)))
+        // What trains whole, and which names mean something, can be told from the keys.
+        if (config.Format != FileFormat.HuggingFace || !files.Has(Path.Combine(directory, WeightNames[config.Format].safetensors)))
             return config;
         using var weights = OpenWeights(files, directory, config.Format);
         return config with { Keys = [.. weights.Names] };

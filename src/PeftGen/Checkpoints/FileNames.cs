@@ -36,6 +36,9 @@ internal sealed class FileNames(HostClaim claim, HostPaths paths, bool isOwn)
     /// <summary>Whether a name has an index in it, so that it means one block by itself.</summary>
     public static bool HasIndex(string name) => name.Split('.').Any(segment => segment.Length > 0 && segment.All(char.IsAsciiDigit));
 
+    /// <summary>Whether words mean parts of layers.</summary>
+    public static bool HaveParts(IReadOnlyList<string> words) => words.Any(word => word.EndsWith(']') && !word.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal));
+
     private IReadOnlyList<string> InNames(List<string> wanted, HashSet<string> matched)
     {
         var parts = wanted.ToDictionary(path => path, path => matched.Contains(path) && claim.PartsOf(path) is { } some ? $"[{string.Join(",", some)}]" : "");

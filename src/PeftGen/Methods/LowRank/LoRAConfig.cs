@@ -114,7 +114,7 @@ internal static class LoRAConfig
     public static void Write(LoRA values, JsonObject config, IReadOnlyDictionary<string, IReadOnlyList<string>> names)
     {
         // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
-        if (!values.Gated && names[""].Any(n => n.Contains('[')))
+        if (!values.Gated && FileNames.HaveParts(names[""]))
             config["peft_type"] = LoRA.PartsType;
         config["r"] = values.Rank;
         config["lora_alpha"] = ConfigWriter.Number(values.Alpha);

@@ -53,7 +53,7 @@ internal static class IA3Config
     {
         var feedforward = values.Feedforward.Length == 0 ? [] : names[IA3.WithinTargets];
         // Parts of a layer are nothing that HF PEFT has; it must not take them for the whole.
-        if (!values.Gated && names[""].Any(n => n.Contains('[')))
+        if (!values.Gated && FileNames.HaveParts(names[""]))
             config["peft_type"] = IA3.PartsType;
         // HF PEFT wants names word for word among the targets.
         var isExpression = names[""].Concat(feedforward).Any(name => name.StartsWith(TargetList.RegexPrefix, StringComparison.Ordinal));
