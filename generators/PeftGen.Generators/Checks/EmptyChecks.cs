@@ -15,7 +15,7 @@ internal static class EmptyChecks
         }
     }
 
-    /// <summary>A method of parameters alone, where every layer that it means is made without them: <c>[BitFit]</c> over <c>Linear(4, 4, hasBias: false)</c>.</summary>
+    /// <summary>A method of parameters alone, where every layer that it means is made without them: biases over <c>Linear(4, 4, hasBias: false)</c>.</summary>
     private static void CheckTrains(CheckContext context, ModelClass root, DeclaredMethod method)
     {
         var matches = context.Matches.Where(m => m.IsSite && m.Claim.Method == method).ToList();

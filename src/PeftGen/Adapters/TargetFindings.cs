@@ -24,6 +24,8 @@ internal sealed class TargetFindings(
         {
             if (!isForFile && claim.Items.FirstOrDefault(item => !IsThere(claim.Claim.Kind, item)) is { } vain)
                 throw InVain(method, claim, vain);
+            if (!isForFile && claim.Claim.Kind == SiteKind.Layer)
+                RequireBlocks(method, claim);
             // A file may name nothing but what this model trains whole.
             if (claim.Claim.Kind != SiteKind.Layer && !met.Contains(claim) && !(isForFile && claim.Claim.Kind == SiteKind.Parameter))
                 throw NoSite(method, claim);
@@ -34,12 +36,7 @@ internal sealed class TargetFindings(
         }
 
         foreach (var claim in method.Claims.Where(c => c.Claim is { Kind: SiteKind.Layer, Tied: false }))
-        {
-            if (!isForFile)
-                RequireBlocks(method, claim);
             RequireCompiled(method, paths.Modules.Where(c => claim.Matches(c.Path, c.IsLinear)).Select(c => c.Path));
-        }
-
         if (method.Whole is not { } whole)
             return;
         RequireCompiled(method, paths.Parameters.Where(path => whole.Matches(path, isLinear: false)));

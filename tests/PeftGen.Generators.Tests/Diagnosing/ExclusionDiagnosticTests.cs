@@ -93,7 +93,8 @@ public class ExclusionDiagnosticTests
             .Replace("=> RegisterComponents(); // block", $"{{ {constructor} RegisterComponents(); }}", StringComparison.Ordinal);
         var generated = Generated.From(model);
         Assert.Empty(generated.Compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error));
-        Assert.Equal(isSure ? ["PG008"] : [], generated.Reported.Where(d => d.Severity >= DiagnosticSeverity.Warning).Select(d => d.Id));
+        // That there is nothing to train without a bias is another matter.
+        Assert.Equal(isSure ? ["PG008"] : [], generated.Reported.Where(d => d.Severity >= DiagnosticSeverity.Warning && d.Id != "PG061").Select(d => d.Id));
     }
 
     private static void Reports(string message, string marked, string model)

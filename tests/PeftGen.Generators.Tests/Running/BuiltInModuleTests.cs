@@ -3,7 +3,7 @@ namespace PeftGen.Generators.Tests;
 /// <summary>TorchSharp's modules of several inputs or outputs: no slot stands beside them, and what means them says so.</summary>
 public class BuiltInModuleTests
 {
-    private const string Hosts = "a layer of type Linear or LayerNorm or Embedding";
+    private const string Hosts = "a layer of type Linear or LayerNorm or BatchNorm or InstanceNorm or Embedding";
 
     public static TheoryData<string, string, string> Modules => new()
     {
