@@ -55,8 +55,8 @@ internal sealed class SingleAdapter(GoldenCase golden, ExpectedTensors expected,
         // Only if neither can be read is the method one that does not exist here; if one can, a value of the other is wrong.
         if (Configurations.IsSupported(recorded) || Configurations.IsSupported(saved))
             Configurations.RequireSaved(recorded, saved);
-        // The file beside it tells what trains whole.
-        var declaration = Configurations.DeclarationOf(golden.AdapterFolder);
+        // HF PEFT's file tells what trains whole; AdapterHub's may have lost a value, which the method that is asked for has.
+        var declaration = golden.Format == FileFormat.HuggingFace ? Configurations.DeclarationOf(golden.AdapterFolder) : Configurations.Declaration(recorded);
         Configurations.RequireOfHost(golden.AdapterFolder, golden.HostConfiguration, hostClass);
         return declaration;
     }

@@ -100,7 +100,7 @@ internal static class Roles
             && !model.Modules.Any(other => other != path && model.KindOf(other) == CandidateKind.Embedding && EmbeddingNames.IsOfTokens(ModelShape.NameOf(other)));
     }
 
-    /// <summary>What puts out the embeddings: the dropout behind them, or the embedding of the tokens.</summary>
+    /// <summary>What puts out the embeddings: the dropout behind them, beside the embedding of the tokens or before the blocks, or that embedding.</summary>
     public static bool EndsEmbeddings(ModelShape model, string path)
     {
         var parent = ModelShape.ParentOf(path);
@@ -108,7 +108,7 @@ internal static class Roles
             return false;
         var name = Words.Plain(ModelShape.NameOf(path));
         if (IsEmbeddingDropout(model, path, name))
-            return model.Below(parent).Any(sibling => IsTokenEmbedding(model, sibling));
+            return model.Below(parent).Any(sibling => IsTokenEmbedding(model, sibling) || model.Below(sibling).Any(element => IsBlock(model, element)));
         return name != "shared" && IsTokenEmbedding(model, path) && !model.Below(parent).Any(sibling => IsEmbeddingDropout(model, sibling, Words.Plain(ModelShape.NameOf(sibling))));
     }
 

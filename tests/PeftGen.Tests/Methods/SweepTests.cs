@@ -51,7 +51,7 @@ public sealed class SweepTests
         ["ModulesToSave"] = ["head"], ["TaskType"] = ["CAUSAL_LM"], ["NonLinearity"] = ["gelu", "leakyrelu", "mish", "linear"],
         ["RankPattern"] = ["q_proj=1"], ["AlphaPattern"] = ["v_proj=5"], ["ReductionPattern"] = ["0=4"],
         ["Layers"] = [new[] { 0 }, 1, 2], ["LeaveOut"] = [new[] { 1 }], ["TrainableTokens"] = [new[] { 3, 1 }], ["StartTokens"] = [new[] { 3, 1 }],
-        ["Width"] = [8], ["KeyWidth"] = [8], ["Projection"] = [0, 4], ["ProjectionInput"] = [5], ["HiddenSize"] = [0, 5], ["PhmDim"] = [1, 4],
+        ["LayerLists"] = [], ["Width"] = [8], ["KeyWidth"] = [8], ["Projection"] = [0, 4], ["ProjectionInput"] = [5], ["HiddenSize"] = [0, 5], ["PhmDim"] = [1, 4],
     };
 
     private readonly Tensor _ids = tensor(new long[,] { { 1, 4, 7, 2 }, { 3, 5, 9, 10 } });
