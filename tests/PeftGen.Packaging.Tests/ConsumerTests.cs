@@ -41,28 +41,6 @@ public sealed class ConsumerTests(PackedLibrary packed)
         Assert.Contains("net10.0", refused.Message);
     }
 
-    /// <summary>As somebody's editor and <c>dotnet format</c> find the package's fixes.</summary>
-    [Fact]
-    public async Task Dotnet_format_applies_the_fixes()
-    {
-        var project = Path.Combine(packed.Root, "formatted");
-        CopyConsumer(project);
-        WriteSources(project);
-        var model = Path.Combine(project, "Model.cs");
-        var written = await File.ReadAllTextAsync(model, TestContext.Current.CancellationToken);
-        Assert.Contains("public partial class Model", written);
-        await File.WriteAllTextAsync(model, written.Replace("public partial class Model", "public class Model", StringComparison.Ordinal), TestContext.Current.CancellationToken);
-        // The command takes no properties, and its project is read as it stands.
-        foreach (var file in Directory.EnumerateFiles(project, "*.csproj"))
-            await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken))
-                .Replace("$(ConsumedPeftGen)", BuildFacts.PeftGenVersion, StringComparison.Ordinal).Replace("$(ConsumedTorchSharp)", BuildFacts.TorchSharpVersion, StringComparison.Ordinal)
-                .Replace("<OutputType>", $"<RestorePackagesPath>{Path.Combine(packed.Root, "packages")}</RestorePackagesPath><OutputType>", StringComparison.Ordinal), TestContext.Current.CancellationToken);
-
-        await DotnetCommand.RunAsync(project, TestContext.Current.CancellationToken, "restore");
-        await DotnetCommand.RunAsync(project, TestContext.Current.CancellationToken, "format", "analyzers", "--no-restore", "--diagnostics", "PG004", "--severity", "error");
-        Assert.Equal(written, await File.ReadAllTextAsync(model, TestContext.Current.CancellationToken));
-    }
-
     private static void CopyConsumer(string project)
     {
         Directory.CreateDirectory(project);

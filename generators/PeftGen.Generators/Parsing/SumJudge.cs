@@ -38,8 +38,11 @@ internal sealed class SumJudge(BodyFlow flow, KnownTypes known, ModuleNatures na
         return _verdicts[sum.Operation] =
             last.Why is null ? new SumVerdict(last.Producer, true, left, "", true)
             : first.Why is null ? new SumVerdict(first.Producer, false, right, "", true)
-            : new SumVerdict(null, false, null, WhyNone(last, first), last.Producer is not null || first.Producer is not null);
+            : new SumVerdict(null, false, null, WhyNone(last, first), last.Producer is not null || first.Producer is not null || RunsOwnMethod(left) != RunsOwnMethod(right));
     }
+
+    /// <summary>Whether a method of the class itself gives a value, which may be an output all the same.</summary>
+    private bool RunsOwnMethod(FlowValue value) => value is Computed { Operation: IInvocationOperation call } && uses.TryGetValue(call.Syntax, out var use) && use is SelfUse;
 
     /// <summary>The children whose output a value is, whatever it is added to; empty: not known.</summary>
     public Chain ProducerOf(IOperation h) => Judge(BodyFlow.Settled(flow.ValueOf(h)), null, []).Producer ?? [];
