@@ -39,12 +39,12 @@ public sealed class ObstacleTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "the folder's path is empty")]
-    [InlineData("  ", "the folder's path is empty")]
-    [InlineData("a\0b", "is no folder to save in")]
-    public void No_path_is_refused(string path, string message)
+    [InlineData("", "the folder's path is empty", typeof(AdapterException))]
+    [InlineData("  ", "the folder's path is empty", typeof(AdapterException))]
+    [InlineData("a\0b", "is no folder to save in", typeof(CheckpointException))]
+    public void No_path_is_refused(string path, string message, Type refusal)
     {
-        Assert.Contains(message, Assert.ThrowsAny<Exception>(() => SaveLoop.SaveAdapter(path, 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws(refusal, () => SaveLoop.SaveAdapter(path, 0)).Message, StringComparison.Ordinal);
         using var adapter = _model.CreateAdapter(1, new Delta("up"));
         Refused("names no file", () => adapter.SaveTrainingState(path));
     }

@@ -120,6 +120,10 @@ public class TargetPatternTests
     [InlineData("layers.3.q", "layers.*.q", true)]
     public void Wildcards(string pattern, string path, bool matches) => Assert.Equal(matches, TargetPattern.Parse(pattern).Matches(path));
 
+    [Fact]
+    public void WhatIsTooLargeIsRefused() =>
+        Assert.Contains("too large", Assert.Throws<FormatException>(() => TargetList.Parse("regex:(?:a?){200}a{200}b")).Message, StringComparison.Ordinal);
+
     /// <summary>No expression or pattern makes a build, or a program that reads a file, wait.</summary>
     [Theory]
     [InlineData("regex:(.+)+!")]
